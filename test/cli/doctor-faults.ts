@@ -51,6 +51,30 @@ function environment(change: Record<string, string>): () => Prepared {
   return () => ({ environment: change });
 }
 
+/** A log of one entry, with its checkpoint file. @param at SQL: the time of the entry */
+async function logWithHead(
+  rig: Rig,
+  { origin, at }: { readonly origin: string; readonly at: string },
+): Promise<Prepared> {
+  const signer = new NoteSigner(origin, rig.logKeySeed);
+  const root = Buffer.alloc(32);
+  const note = signCheckpoint({ origin, size: 1, root }, [signer]);
+  const hash = `decode('${root.toString('hex')}', 'hex')`;
+  await rig.rows(
+    `INSERT INTO audit_signing_keys VALUES (0, '{${signer.verifier.toString()}}');
+     INSERT INTO audit_head (size, from_size, root, recorded_at, leaf_hashes, checkpoint)
+     VALUES (1, 0, ${hash}, ${at}, ${hash}, '${note}')`,
+  );
+  rig.undo(async () => {
+    await rig.rows(
+      `SET session_replication_role = replica; DELETE FROM audit_head;
+       DELETE FROM audit_signing_keys; RESET session_replication_role`,
+    );
+  });
+  const AUDIT_CHECKPOINT_FILE = await fileOf(rig, note);
+  return { environment: { AUDIT_CHECKPOINT_FILE, AUDIT_SIGNING_KEY_SECRET: LOG_KEY_SECRET } };
+}
+
 /** The address of the database, changed. */
 function address(change: (url: URL) => void): (rig: Rig) => Prepared {
   return ({ database }) => {
@@ -384,27 +408,16 @@ export const PREPARED_FAULTS: readonly PreparedFault[] = [
   {
     code: 'log-origin-differs',
     fault: 'the log has another name, as its checkpoint file says',
-    prepare: async (rig) => {
-      const origin = 'localhost/restored';
-      const signer = new NoteSigner(origin, rig.logKeySeed);
-      const note = signCheckpoint({ origin, size: 1, root: randomBytes(32) }, [signer]);
-      const hash = `decode(repeat('00', 32), 'hex')`;
-      await rig.rows(
-        `INSERT INTO audit_signing_keys VALUES (0, '{${signer.verifier.toString()}}');
-         INSERT INTO audit_head (size, from_size, root, recorded_at, leaf_hashes, checkpoint)
-         VALUES (1, 0, ${hash}, now(), ${hash}, '${note}')`,
-      );
-      rig.undo(async () => {
-        await rig.rows(
-          `SET session_replication_role = replica; DELETE FROM audit_head;
-           DELETE FROM audit_signing_keys; RESET session_replication_role`,
-        );
-      });
-      const AUDIT_CHECKPOINT_FILE = await fileOf(rig, note);
-      return { environment: { AUDIT_CHECKPOINT_FILE, AUDIT_SIGNING_KEY_SECRET: LOG_KEY_SECRET } };
-    },
+    prepare: async (rig) => logWithHead(rig, { origin: 'localhost/restored', at: 'now()' }),
     names: /\(localhost\/acs-identity\): the log has the name localhost\/restored/,
     fix: /set AUDIT_LOG_ORIGIN to the name of the log/,
+  },
+  {
+    code: 'log-ahead',
+    fault: 'the clock of the database was set back by ten days',
+    prepare: async (rig) => logWithHead(rig, { origin: ORIGIN, at: `now() + interval '10 days'` }),
+    names: /\(localhost\/acs-identity\): the newest entry is ahead of the database’s clock/,
+    fix: /restore the database to before/,
   },
   {
     code: 'verification-finding',

@@ -22,6 +22,7 @@ import { pgbouncerProgram, startPgBouncer } from '../support/pgbouncer.js';
 import { relaxedTimeouts } from '../support/service.js';
 import { SecretScanner } from '../support/secret-scanner.js';
 import { LOG_KEY_SECRET, PREPARED_FAULTS, type Rig } from './doctor-faults.js';
+import { standardOutput } from '../../apps/cli/src/standard-output.js';
 
 const standardCertificates = tls.getCACertificates('default');
 const logKeySeed = randomBytes(32);
@@ -224,14 +225,14 @@ describe('acs-identity doctor, the command', () => {
     delete environment.KEY_VAULT_URL;
     const before = Object.keys(environment).map((name) => [name, process.env[name]] as const);
     for (const [name, value] of Object.entries(environment)) vi.stubEnv(name, value);
-    const log = vi.spyOn(console, 'log').mockReturnValue();
+    const log = vi.spyOn(standardOutput, 'write').mockReturnValue();
     onTestFinished(() => {
       log.mockRestore();
       for (const [name, value] of before) vi.stubEnv(name, value);
     });
     const replace = [{ provide: SecretStore, useValue: {} }];
     await runDoctor({ timeoutSeconds: 60 }, { replace });
-    const lines = log.mock.calls.flat().map(String).join('\n');
+    const lines = log.mock.calls.flat().join('').trimEnd();
     for (const part of ['secrets', 'acs resource .*', 'audit log'])
       expect(lines).toMatch(
         new RegExp(`^skipped ${part}: this host has its own SecretStore$`, 'm'),
@@ -240,7 +241,7 @@ describe('acs-identity doctor, the command', () => {
     expect(lines).toMatch(/Skipped: .*secrets.*\.$/);
     expect(lines).not.toContain('in order');
     await runDoctor({ timeoutSeconds: 60, json: true }, { replace });
-    expect(JSON.parse(String(log.mock.lastCall?.[0]))).toMatchObject({ isComplete: false });
+    expect(JSON.parse(log.mock.lastCall?.[0] ?? '')).toMatchObject({ isComplete: false });
   });
 
   it.each([

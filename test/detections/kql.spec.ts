@@ -1,5 +1,7 @@
+import { readdirSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
+import { AUDIT_ACTIONS } from '#libs/audit';
 import {
   ingestionWorkspace,
   readFunctions,
@@ -51,10 +53,12 @@ describe('deploy/sentinel', () => {
     expect(workspace.analyzeFunction(saved).problems).toEqual([]);
   });
 
-  it('AcsIdentityAudit.kql returns every column of the table, and when the entry arrived', () => {
+  it('AcsIdentityAudit.kql returns every column of the table, when the entry arrived, and whom Entra knows', () => {
     const { columns } = workspace.analyze('AcsIdentityAudit');
     const inTable = readTable().table.columns.map(({ name }) => name);
-    expect(Object.keys(columns).sort()).toEqual([...inTable, 'IngestedAt'].sort());
+    expect(Object.keys(columns).sort()).toEqual(
+      [...inTable, 'IngestedAt', 'ActorAadUserId'].sort(),
+    );
     expect(columns.IngestedAt).toBe('datetime');
   });
 
@@ -91,6 +95,36 @@ describe('deploy/sentinel', () => {
       operation_has_any: expressionOf('Operation'),
       object_has_any: expressionOf('Object'),
     });
+  });
+
+  it('the rules and the parser take for Entra users only the actors of the issuers of Entra', () => {
+    const hosts = /parse_url\(ActorIssuer\)\.Host\) in \(([^)]*)\)/;
+    const [own, parsers] = ['AcsIdentityAudit.kql', 'vimAuditEventAcsIdentity.kql'].map(
+      (file) => hosts.exec(readSentinelFile(file))?.[1],
+    );
+    expect(own).toContain('"login.microsoftonline.com"');
+    expect(parsers).toBe(own);
+    for (const file of readdirSync(new URL('../../deploy/sentinel/rules', import.meta.url)))
+      expect(readSentinelFile(`rules/${file}`), file).not.toMatch(
+        /identifier: AadUserId\n\s+columnName: (?!ActorAadUserId)/,
+      );
+  });
+
+  it('vimAuditEventAcsIdentity.kql has a type for each action', () => {
+    const parser = readSentinelFile('vimAuditEventAcsIdentity.kql');
+    const [, types = ''] = /EventType = case\(([^]+?)"Other"\),/.exec(parser) ?? [];
+    const named = [...types.matchAll(/"([a-z-]+\.[a-z-]+)"/g)].map(([, action = '']) => action);
+    expect(named.sort()).toEqual([...AUDIT_ACTIONS].sort());
+  });
+
+  it('vimAuditEventAcsIdentity.kql calls damage severe, and only people of Entra issuers Entra users', () => {
+    const parser = readSentinelFile('vimAuditEventAcsIdentity.kql');
+    expect(parser).toContain(
+      'EventSeverity = case(Action in ("audit.damage", "x-audit.damaged"), "High",',
+    );
+    expect(parser).toMatch(
+      /ActorUserIdType = iff\(.*parse_url\(ActorIssuer\)\.Host.*"AADID", "Other"\)/,
+    );
   });
 
   it('table.json has a transformation that gives the table the columns it has', () => {

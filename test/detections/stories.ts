@@ -33,9 +33,15 @@ const refusedByQuota = (actor = alice): AuditEvent => ({
   ...{ action: 'token.issue', outcome: 'denied', actor },
   reason: { code: 'token-quota-exceeded' },
 });
-const exported = (actor = alice): AuditEvent => ({
-  ...{ action: 'identity.export', outcome: 'success', actor, details: { count: 5 } },
-});
+/** Both entries of an export. */
+const exported = (
+  actor = alice,
+  action: 'audit.export' | 'identity.export' = 'identity.export',
+  address = '198.51.100.1',
+): AuditEvent[] =>
+  [{ stage: 'begun' }, { stage: 'ended', exported: 5, isComplete: true }].map((details) =>
+    from(address, { action, outcome: 'success', actor, details }),
+  );
 const loaded = (details: object): AuditEvent => ({
   ...{
     action: 'policy.load',
@@ -143,19 +149,22 @@ export const STORIES: Readonly<Record<string, Story>> = {
   },
   'mass-export': {
     fires: [
-      () =>
-        spread(
-          10,
-          times(6, (nth) => from(`198.51.100.${nth}`, exported())),
-        ),
+      () => [
+        ...exported(alice, 'audit.export', '198.51.100.1'),
+        20,
+        ...exported(alice, 'identity.export', '198.51.100.2'),
+        20,
+        ...exported(alice, 'audit.export', '198.51.100.3'),
+      ],
     ],
     silent: () => [
-      ...times(5, () => exported()),
+      ...exported(),
+      ...exported(),
       // A person of another tenant with the same id.
-      ...times(5, () => exported({ ...alice, tenant: canonicalName('another') })),
-      ...times(9, () => exported(someone())),
+      ...exported({ ...alice, tenant: canonicalName('another') }),
+      ...Array.from({ length: 9 }, () => exported(someone())).flat(),
       61,
-      exported(),
+      ...exported(),
     ],
   },
   'trace-of-a-known-token': {

@@ -212,8 +212,10 @@ function ofService(prng: Prng, nth: number): AuditEvent {
 function nightlyJobs(prng: Prng): AuditEvent[] {
   const actor: Principal = { ...alice, kind: 'service', subject: canonicalName('nightly-job') };
   const twice = (name: AuditEvent['action']): AuditEvent[] =>
-    [{}, { count: 20_000 + prng.below(4_000) }].map((details) => ({
-      ...{ action: name, outcome: 'success', actor, details },
-    }));
+    [{ stage: 'begun' }, { stage: 'ended', exported: 20_000 + prng.below(4_000) }].map(
+      (details) => ({
+        ...{ action: name, outcome: 'success', actor, details },
+      }),
+    );
   return [...twice('identity.import'), ...twice('identity.export'), ...twice('audit.export')];
 }

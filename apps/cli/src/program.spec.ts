@@ -4,6 +4,7 @@ import { Module } from '@nestjs/common';
 import { defineSettings } from '#libs/platform';
 import { SecretStore } from '#libs/secrets';
 import { createProgram } from './program.js';
+import { standardOutput } from './standard-output.js';
 
 @Module({})
 class OtherStoreModule {}
@@ -27,9 +28,9 @@ describe('createProgram with replace', () => {
 
   it('gives commands the adapters of the host, with their settings', async () => {
     const lines: string[] = [];
-    vi.spyOn(console, 'log').mockImplementation((line: string) => lines.push(line));
+    vi.spyOn(standardOutput, 'write').mockImplementation((text) => void lines.push(text));
     await createProgram({ replace: [otherStore] }).parseAsync(['config', 'list'], { from: 'user' });
-    const text = lines.join('\n');
+    const text = lines.join('');
     expect(text).toContain('OTHER_STORE_URL (required)\n    address of the other store');
     expect(text).not.toContain('KEY_VAULT_URL');
   });

@@ -16,7 +16,7 @@ import { explainFailure } from './explain-failure.js';
 import { LocalFolder } from './local-folder.js';
 import { freePorts } from './local-ports.js';
 import { otherPostgres } from './postgres/other-postgres.js';
-import { choicesOf, ignoredNames } from './shell-variables.js';
+import { choicesOf, ignoredNames, settingsIn } from './shell-variables.js';
 import { onStopTrigger } from './stop-triggers.js';
 import { welcome } from './welcome.js';
 
@@ -118,12 +118,14 @@ async function start(options: Options): Promise<void> {
       { apiEnvironment },
       { consoleProviders },
       { startSamplePage },
+      { serviceSettings },
     ] = await Promise.all([
       import('./postgres/local-database.js'),
       import('../../emulator/src/index.js'),
       import('./api-environment.js'),
       import('./console-providers.js'),
       import('./sample-page.js'),
+      import('#libs/composition'),
     ]);
     const database = await startLocalDatabase(folder, databaseUrl, {
       port: ports.postgres,
@@ -198,7 +200,12 @@ async function start(options: Options): Promise<void> {
       processId: process.pid,
     };
     closers.push(async () => folder.removeEnvironment());
-    await folder.writeApiVariables({ ...variables, ...database.ownerEnvironment });
+    const names = serviceSettings.flatMap((part) => part.variables.map(({ name }) => name));
+    await folder.writeApiVariables({
+      ...settingsIn(process.env, names),
+      ...variables,
+      ...database.ownerEnvironment,
+    });
     await folder.writeEnvironment(environment);
     console.log(welcome(environment));
     if (options.inspect) console.log('Debugger port of the api: 127.0.0.1:9229\n');

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { choicesOf, ignoredNames } from './shell-variables.js';
+import { choicesOf, ignoredNames, settingsIn } from './shell-variables.js';
 
 const variables = {
   AUDIT_LOG_ORIGIN: 'localhost/acs-identity',
@@ -21,6 +21,13 @@ describe('variables of the shell', () => {
       AUDIT_CHECKPOINT_FILE: '',
     });
     expect(ignoredNames(shell, variables)).toEqual([]);
+  });
+
+  it('that are settings of the api are those of commands too', () => {
+    const shell = { AUDIT_SINKS_FILE: 'sinks.yaml', PATH: '/bin' };
+    expect(settingsIn(shell, ['AUDIT_SINKS_FILE', 'POLICY_FILE'])).toEqual({
+      AUDIT_SINKS_FILE: 'sinks.yaml',
+    });
   });
 
   it('are named when they have no effect', () => {

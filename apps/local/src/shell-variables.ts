@@ -22,6 +22,16 @@ export function choicesOf(shell: Variables, variables: Variables): Record<string
   );
 }
 
+/** @param names of the settings of the api @returns those of them that the shell sets, and the api takes */
+export function settingsIn(shell: Variables, names: readonly string[]): Record<string, string> {
+  return Object.fromEntries(
+    names.flatMap((name) => {
+      const value = shell[name];
+      return value === undefined ? [] : [[name, value]];
+    }),
+  );
+}
+
 /** @returns the names of variables of the shell that have no effect, because `npm start` sets them */
 export function ignoredNames(shell: Variables, variables: Variables): readonly string[] {
   return Object.entries(variables)

@@ -21,6 +21,7 @@ import { LogContinuation } from './log/log-continuation.js';
 import { LogMaintenance } from './log/log-maintenance.js';
 import { LogReader } from './log/log-reader.js';
 import { LogRetention } from './log/log-retention.js';
+import { NewestEntries } from './query/newest-entries.js';
 import { PersonalDataEraser } from './query/personal-data-eraser.js';
 import { ReturnedValues } from './query/returned-values.js';
 import { StatisticsReader } from './query/statistics-reader.js';
@@ -44,6 +45,7 @@ import { SecretAccessAuditor } from './trail/secret-access-auditor.js';
     StatisticsReader,
     EntryExport,
     EntryFeed,
+    NewestEntries,
     CosignedCheckpoints,
     LogReader,
     LogContinuation,
@@ -67,6 +69,7 @@ import { SecretAccessAuditor } from './trail/secret-access-auditor.js';
     AuditLogCoreModule,
     AuditLogService,
     EntryFeed,
+    NewestEntries,
     LogReader,
     LogContinuation,
     LogRetention,

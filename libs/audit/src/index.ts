@@ -68,6 +68,7 @@ export {
   type EntryWithParts,
 } from './query/audit-log.service.js';
 export type { FollowedEntries, FollowOptions } from './query/entry-follower.js';
+export { NewestEntries } from './query/newest-entries.js';
 export { ReturnedValues } from './query/returned-values.js';
 export { tryParseAuditEntry } from './entry/audit-entry.js';
 export { AddressRange } from './query/address-range.js';
@@ -97,6 +98,7 @@ export { examineLog, examineLogKeys } from './log/examine-log.js';
 export { LogContinuation } from './log/log-continuation.js';
 export { LogKeys } from './log/log-keys.js';
 export { readLogOrigin } from './log/log-origin.js';
+export { measureNewestTime, newestTimeProblem } from './log/log-time.js';
 export { LogReader } from './log/log-reader.js';
 export { LogRetention, type RetentionReport } from './log/log-retention.js';
 export { type LogSource, TileDirectory } from './log/tile-directory.js';

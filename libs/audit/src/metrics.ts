@@ -11,6 +11,7 @@ export class AuditMetrics {
   readonly pendingEntries: Gauge;
   readonly logSize: Gauge;
   readonly clockOffsetSeconds: Gauge;
+  readonly logAheadSeconds: Gauge;
 
   constructor(@Inject(Registry) registry: Registry) {
     const registers = [registry];
@@ -45,6 +46,11 @@ export class AuditMetrics {
     this.clockOffsetSeconds = new Gauge({
       name: 'audit_clock_offset_seconds',
       help: 'How far the clock of this process is ahead of the clock of the database; negative if behind',
+      registers,
+    });
+    this.logAheadSeconds = new Gauge({
+      name: 'audit_log_ahead_seconds',
+      help: 'How far the time of the newest entry is ahead of the clock of the database; 0 if it is not',
       registers,
     });
     this.logSize = new Gauge({

@@ -1,4 +1,5 @@
 import { Module } from '@nestjs/common';
+import { AuditModule } from '#libs/audit';
 import { CommunicationServicesModule } from '#libs/communication-services';
 import { IdentityMappingModule } from '#libs/identity-mapping';
 import { TeamsPhoneModule } from '#libs/teams-phone';
@@ -15,6 +16,7 @@ import { TokenIssuanceService } from './issue/token-issuance.service.js';
 /** Issues ACS access tokens under the issuance policy. */
 @Module({
   imports: [
+    AuditModule,
     CommunicationServicesModule,
     IdentityMappingModule,
     TeamsPhoneModule,

@@ -3,7 +3,13 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { GO_CHECKSUM_CHECKPOINT } from './testing.js';
 import { formatCheckpoint, openCheckpoint, parseCheckpoint, signCheckpoint } from './checkpoint.js';
-import { InvalidSignature, MalformedCheckpoint, OriginMismatch, UnverifiedNote } from './errors.js';
+import {
+  BeyondRetirement,
+  InvalidSignature,
+  MalformedCheckpoint,
+  OriginMismatch,
+  UnverifiedNote,
+} from './errors.js';
 import { emptyRoot, hashLeaf } from './hashing.js';
 import { Cosigner, NoteSigner } from './note-signer.js';
 import { cosignedMessage, NoteVerifier } from './note-verifier.js';
@@ -35,7 +41,9 @@ describe('checkpoints', () => {
       retired: [{ verifier: earlier.verifier, untilSize: 5 }],
     };
     expect(openCheckpoint(signed('log.example/before', 5), trust).checkpoint.size).toBe(5);
-    expect(() => openCheckpoint(signed('log.example/before', 6), trust)).toThrow(UnverifiedNote);
+    expect(() => openCheckpoint(signed('log.example/before', 6), trust)).toThrow(
+      new BeyondRetirement(6, 5),
+    );
     expect(() => openCheckpoint(signed('log.example/other', 5), trust)).toThrow(OriginMismatch);
   });
 

@@ -1,10 +1,10 @@
 import { equalBytes } from './bytes.js';
 import { decodeBase64, encodeBase64, parseDecimal } from './canonical-text.js';
-import { MalformedCheckpoint, OriginMismatch, UnverifiedNote } from './errors.js';
+import { BeyondRetirement, MalformedCheckpoint, OriginMismatch, UnverifiedNote } from './errors.js';
 import { emptyRoot, HASH_BYTES } from './hashing.js';
 import { cosignatureTime, type NoteSigner } from './note-signer.js';
 import type { NoteVerifier } from './note-verifier.js';
-import { openNote, parseNote, signNote } from './signed-note.js';
+import { type OpenedNote, openNote, parseNote, signNote } from './signed-note.js';
 
 /** What a log signs: the size and the root of its tree (C2SP tlog-checkpoint). */
 export interface Checkpoint {
@@ -104,6 +104,7 @@ export function signCheckpoint(checkpoint: Checkpoint, signers: readonly NoteSig
  * Verifies a signed checkpoint. A cosignature does not replace the signature of the log.
  *
  * @throws MalformedNote, InvalidSignature and UnverifiedNote as `openNote` does.
+ * @throws BeyondRetirement when only a retired key signed, and the checkpoint is larger than it may have signed.
  * @throws MalformedCheckpoint as `parseCheckpoint` does.
  * @throws OriginMismatch for the checkpoint of another log.
  */
@@ -113,7 +114,7 @@ export function openCheckpoint(
 ): OpenedCheckpoint {
   const retired = retiredVerifiers(note, trust.retired);
   const verifiers = [...trust.verifiers, ...retired];
-  const { text, verified } = openNote(note, verifiers);
+  const { text, verified } = openByKeys(note, verifiers, trust.retired);
   if (!verified.some(({ verifier }) => verifier.kind === 'ed25519')) {
     throw new UnverifiedNote('no trusted key of the log signed the checkpoint');
   }
@@ -131,6 +132,25 @@ export function openCheckpoint(
       timestampSeconds: cosignatureTime(signature),
     }));
   return { checkpoint, cosignatures };
+}
+
+/** Names the retired key of a log that was continued from an earlier state, as after a restore. */
+function openByKeys(
+  note: string | Uint8Array,
+  verifiers: readonly NoteVerifier[],
+  retired: readonly RetiredKey[] = [],
+): OpenedNote {
+  try {
+    return openNote(note, verifiers);
+  } catch (error) {
+    if (!(error instanceof UnverifiedNote)) throw error;
+    const { text, signatures } = parseNote(note);
+    const signing = retired.find(({ verifier }) =>
+      signatures.some((one) => verifier.claims(one) && verifier.verify(text, one)),
+    );
+    if (!signing) throw error;
+    throw new BeyondRetirement(parseCheckpoint(text).size, signing.untilSize);
+  }
 }
 
 function retiredVerifiers(

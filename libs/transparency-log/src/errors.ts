@@ -81,6 +81,18 @@ export class UnverifiedNote extends TransparencyLogError {
   override readonly code = 'unverified-note';
 }
 
+/** A retired key signed the checkpoint of a log that is longer than the key may have signed. */
+export class BeyondRetirement extends UnverifiedNote {
+  constructor(
+    readonly size: number,
+    readonly untilSize: number,
+  ) {
+    super(
+      `a key of the log signed it at ${size} entries and is retired since the log had ${untilSize}, from which it was continued without the others`,
+    );
+  }
+}
+
 /** A signature claims a trusted key and does not verify. */
 export class InvalidSignature extends TransparencyLogError {
   override readonly code = 'invalid-signature';

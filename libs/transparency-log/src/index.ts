@@ -17,6 +17,7 @@ export {
   InvalidSignature,
   LogMismatch,
   MalformedAddCheckpoint,
+  BeyondRetirement,
   MalformedCheckpoint,
   MalformedCompactRange,
   MalformedEntryBundle,

@@ -7,6 +7,7 @@ import {
 } from '#libs/audit';
 import { explain, SystemClock } from '#libs/platform';
 import { withDatabase } from './database.js';
+import { print } from '../standard-output.js';
 
 /** @throws when the clock of this machine is off, or the database can't be used */
 export async function checkClock(values: ReadonlyMap<symbol, unknown>): Promise<void> {
@@ -18,7 +19,7 @@ export async function checkClock(values: ReadonlyMap<symbol, unknown>): Promise<
     });
     const offset = `The clock of this machine is ${describeOffset(measurement.offsetMs)}`;
     if (!isBeyond(measurement, clockToleranceMs)) {
-      console.log(`${offset}.`);
+      print(`${offset}.`);
       return;
     }
     throw new Error(`${offset}; AUDIT_CLOCK_TOLERANCE_MS allows ${clockToleranceMs} ms.`);

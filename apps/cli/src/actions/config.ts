@@ -1,5 +1,6 @@
 import { type CompositionOptions, examineService, serviceSettings } from '#libs/composition';
 import { type Settings, valuesOf } from '#libs/platform';
+import { print } from '../standard-output.js';
 
 /**
  * Checks the environment as a start does, and prints what has no effect.
@@ -14,9 +15,9 @@ export async function checkConfiguration(
 ): Promise<ReadonlyMap<symbol, unknown>> {
   const check = await examineService(await settingsOf(composition), process.env);
   const values = valuesOf(check);
-  for (const remark of check.remarks) console.log(remark);
+  for (const remark of check.remarks) print(remark);
   if (isStrict && check.remarks.length > 0) process.exitCode = 1;
-  console.log('The configuration is complete and well-formed.');
+  print('The configuration is complete and well-formed.');
   return values;
 }
 
@@ -26,7 +27,7 @@ export async function listConfiguration(composition: CompositionOptions): Promis
   for (const variable of [...usual, ...variables.filter(({ isAdvanced }) => isAdvanced)]) {
     const { name, description, isRequired, fallback, isAdvanced } = variable;
     const standing = isRequired ? 'required' : fallback ? `default ${fallback}` : 'optional';
-    console.log(`${name} (${standing}${isAdvanced ? ', advanced' : ''})\n    ${description}`);
+    print(`${name} (${standing}${isAdvanced ? ', advanced' : ''})\n    ${description}`);
   }
 }
 

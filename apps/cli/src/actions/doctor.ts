@@ -3,6 +3,7 @@ import { SystemClock } from '#libs/platform';
 import { examine } from '../doctor/examine.js';
 import type { CheckResult } from '../doctor/run-checks.js';
 import { settingsOf } from './config.js';
+import { print } from '../standard-output.js';
 
 export interface DoctorOptions {
   readonly json?: true;
@@ -26,7 +27,7 @@ export async function runDoctor(
   const findings = results.flatMap((result) => result.findings);
   const isHealthy = findings.length === 0;
   const isComplete = skippedOf(results).length === 0;
-  if (json) console.log(JSON.stringify({ isHealthy, isComplete, findings, checks: results }));
+  if (json) print(JSON.stringify({ isHealthy, isComplete, findings, checks: results }));
   else printReport(results);
   if (findings.length > 0) process.exitCode = 1;
 }
@@ -34,16 +35,16 @@ export async function runDoctor(
 function printReport(results: readonly CheckResult[]): void {
   for (const { name, findings, note, isSkipped } of results) {
     const standing = isSkipped ? 'skipped' : findings.length === 0 ? 'ok' : 'FAULT';
-    console.log(`${standing.padEnd(8)}${name}${note === undefined ? '' : `: ${note}`}`);
+    print(`${standing.padEnd(8)}${name}${note === undefined ? '' : `: ${note}`}`);
   }
   const findings = results.flatMap((result) => result.findings);
   if (findings.length === 0) {
-    console.log(`\n${summaryOf(results)}`);
+    print(`\n${summaryOf(results)}`);
     return;
   }
-  console.log(`\n${findings.length === 1 ? 'One finding' : `${findings.length} findings`}:`);
+  print(`\n${findings.length === 1 ? 'One finding' : `${findings.length} findings`}:`);
   for (const { code, subject, detail, fix } of findings) {
-    console.log(`${code} (${subject}): ${detail} → ${fix}`);
+    print(`${code} (${subject}): ${detail} → ${fix}`);
   }
 }
 

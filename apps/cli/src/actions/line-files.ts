@@ -1,8 +1,8 @@
 import { createReadStream, createWriteStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
-import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { progressBar } from './progress-bar.js';
+import { standardOutput } from '../standard-output.js';
 
 /** The result of a line of an import. */
 interface LineResult {
@@ -44,12 +44,10 @@ export async function writeLines(
   output: string | undefined,
 ): Promise<number> {
   let count = 0;
-  const lines = Readable.from(
-    asText(values, () => {
-      count += 1;
-    }),
-  );
-  if (output === undefined) await pipeline(lines, process.stdout, { end: false });
+  const lines = asText(values, () => {
+    count += 1;
+  });
+  if (output === undefined) for await (const line of lines) standardOutput.write(line);
   // Names and identities of people: readable by the operator only.
   else await pipeline(lines, createWriteStream(output, { flags: 'wx', mode: 0o600 }));
   return count;

@@ -1,6 +1,7 @@
 import { auditSettings, type AuditSettings, LogOriginDiffers, readLogOrigin } from '#libs/audit';
 import { explain } from '#libs/platform';
 import { withDatabase } from './database.js';
+import { print } from '../standard-output.js';
 
 /** @throws when the log has another name than `AUDIT_LOG_ORIGIN` and is not to be renamed, or can't be read */
 export async function checkLogOrigin(values: ReadonlyMap<symbol, unknown>): Promise<void> {
@@ -12,6 +13,6 @@ export async function checkLogOrigin(values: ReadonlyMap<symbol, unknown>): Prom
     });
     if (found === undefined || found === origin) return;
     if (found !== previousOrigin) throw new LogOriginDiffers(found, origin);
-    console.log(`The log has the name ${found}; its next entry continues it as ${origin}.`);
+    print(`The log has the name ${found}; its next entry continues it as ${origin}.`);
   });
 }

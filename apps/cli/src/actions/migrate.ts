@@ -7,6 +7,7 @@ import { databaseCredential, ownerEnvironment, requirePostgresUrl } from './data
 import { LockMonitor, MIGRATOR_LOCK } from './lock-monitor.js';
 import { requireOwner } from './require-owner.js';
 import { grantToServiceRole, identifier, queriesOf, requireNoExcess } from './service-role.js';
+import { print } from '../standard-output.js';
 
 const CONNECT_TIMEOUT_MS = 10_000;
 const DEFAULT_WAIT_SECONDS = 60;
@@ -35,7 +36,7 @@ export async function runMigrations(options: MigrateOptions): Promise<void> {
   const done = await migrate({ ...options, credential }, (sentence) => {
     console.error(`The migration ${sentence}.`);
   });
-  console.log(done.length === 0 ? 'The schema is up to date.' : `Done: ${done.join(', ')}.`);
+  print(done.length === 0 ? 'The schema is up to date.' : `Done: ${done.join(', ')}.`);
 }
 
 /**

@@ -10,6 +10,7 @@ import {
 } from '#libs/token-issuance';
 import { EX_CONFIG } from '../errors.js';
 import { nameOption } from './name-option.js';
+import { print, standardOutput } from '../standard-output.js';
 
 /** Lets a script distinguish a refusal by the policy from other failures. */
 const EXIT_DENIED = 3;
@@ -27,19 +28,19 @@ export interface TestOptions {
 }
 
 export function printSchema(): void {
-  console.log(JSON.stringify(policyJsonSchema(), null, 2));
+  print(JSON.stringify(policyJsonSchema(), null, 2));
 }
 
 export function printBuiltInPolicy(): void {
-  process.stdout.write(BUILT_IN_POLICY);
+  standardOutput.write(BUILT_IN_POLICY);
 }
 
 export function checkPolicy(file: string | undefined): void {
   const policy = policyFrom(file);
   if (!policy) return;
   const { length } = policy.ruleNames;
-  console.log(`The policy is valid: ${length} ${length === 1 ? 'rule' : 'rules'}.`);
-  console.log(`Version ${policy.version}`);
+  print(`The policy is valid: ${length} ${length === 1 ? 'rule' : 'rules'}.`);
+  print(`Version ${policy.version}`);
 }
 
 export function testPolicy(options: TestOptions): void {
@@ -88,19 +89,19 @@ function permissionOption(text: string): string {
 
 function printDecision(decision: Decision): void {
   for (const { rule, outcome } of decision.evaluatedRules) {
-    console.log(`rule ${rule} (mode audit) would decide: ${outcome}`);
+    print(`rule ${rule} (mode audit) would decide: ${outcome}`);
   }
   const rule = decision.rule === undefined ? 'no rule' : `rule ${decision.rule}`;
   if ('refusal' in decision) {
     const { code, detail } = decision.refusal;
-    console.log(`deny: ${code} (${rule})\n${detail}`);
+    print(`deny: ${code} (${rule})\n${detail}`);
     process.exitCode = EXIT_DENIED;
     return;
   }
   const { scopes, expiresInMinutes, isReusable, tokensPerHour } = decision.grant;
-  console.log(`allow (${rule})`);
-  console.log(`scopes ${scopes.join(', ')}`);
-  console.log(`lifetime ${expiresInMinutes} minutes`);
-  if (isReusable) console.log('tokens are reused while they are valid');
-  if (tokensPerHour !== undefined) console.log(`at most ${tokensPerHour} new tokens in 60 minutes`);
+  print(`allow (${rule})`);
+  print(`scopes ${scopes.join(', ')}`);
+  print(`lifetime ${expiresInMinutes} minutes`);
+  if (isReusable) print('tokens are reused while they are valid');
+  if (tokensPerHour !== undefined) print(`at most ${tokensPerHour} new tokens in 60 minutes`);
 }

@@ -5,6 +5,7 @@ import {
 import { describeReferences, findUnconfiguredResources } from '#libs/composition';
 import { explain } from '#libs/platform';
 import { withDatabase } from './database.js';
+import { print } from '../standard-output.js';
 
 /** @throws when identities are of ACS resources that are not configured, or the database can't be used */
 export async function checkResources(values: ReadonlyMap<symbol, unknown>): Promise<void> {
@@ -19,7 +20,7 @@ export async function checkResources(values: ReadonlyMap<symbol, unknown>): Prom
       },
     );
     if (found.length === 0) {
-      console.log('All identities are of configured ACS resources.');
+      print('All identities are of configured ACS resources.');
       return;
     }
     const named = found.map((one) => `${one.resource} (${describeReferences(one)})`).join(', ');

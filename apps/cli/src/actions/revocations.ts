@@ -17,6 +17,7 @@ import { confirm } from './confirm.js';
 import { counted } from './counted.js';
 import { nameOption } from './name-option.js';
 import { operatorCall, type OperatorOptions, withPart } from './service-part.js';
+import { print } from '../standard-output.js';
 
 export interface StartOptions extends OperatorOptions {
   readonly reason: string;
@@ -49,13 +50,13 @@ export async function startRevocation(
     const { forecast: foresee, start } = actionsOf(filter, service, context);
     const forecast = await foresee();
     if (options.dryRun) {
-      console.log(`${describe(forecast)} Nothing was revoked.`);
+      print(`${describe(forecast)} Nothing was revoked.`);
       return;
     }
     await confirm(`Revoke the tokens of ${countsOf(forecast)}?`, options);
     const progress = await start(reason);
-    console.log(`${progress.revocation.id}: ${describe(progress.remaining)}`);
-    console.log(
+    print(`${progress.revocation.id}: ${describe(progress.remaining)}`);
+    print(
       `None of them gets a token from now until ACS has revoked its old ones. ACS may accept those for up to ${EFFECTIVE_WITHIN_MINUTES} minutes longer.`,
     );
   });
@@ -95,7 +96,7 @@ export async function showRevocation(
   const progress = await withPart(identitiesPart, databaseUrl, composition, async (service) =>
     service.get(MassRevocationService).show(id.toLowerCase(), 'any'),
   );
-  print(progress);
+  printProgress(progress);
   if (!progress.revocation.finishedAt) process.exitCode = 1;
 }
 
@@ -107,8 +108,8 @@ export async function listRevocations(
   const all = await withPart(identitiesPart, databaseUrl, composition, async (service) =>
     service.get(MassRevocationService).list(),
   );
-  for (const progress of all) print(progress);
-  if (all.length === 0) console.log('There are no mass revocations.');
+  for (const progress of all) printProgress(progress);
+  if (all.length === 0) print('There are no mass revocations.');
 }
 
 /** @throws Error that says what to change */
@@ -177,7 +178,7 @@ function countsOf({
   return `${counted(identities, 'identity', 'identities')}${renewed}`;
 }
 
-function print({ revocation, remaining }: RevocationProgress): void {
+function printProgress({ revocation, remaining }: RevocationProgress): void {
   const { id, filter, reason, startedAt, finishedAt } = revocation;
   const filters = Object.entries(filter)
     .filter(([, value]) => value !== undefined)
@@ -185,7 +186,7 @@ function print({ revocation, remaining }: RevocationProgress): void {
   const state = finishedAt
     ? `${hasExpired(revocation, finishedAt) ? 'expired' : 'completed'} ${finishedAt.toISOString()}`
     : `${countsOf(remaining)} left, about ${remaining.seconds} s`;
-  console.log(
+  print(
     `${id} ${startedAt.toISOString()} ${filters.join(', ') || 'everyone'}: ${countsOf(revocation)}, ${state}. ${reason}`,
   );
 }

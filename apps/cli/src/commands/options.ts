@@ -56,6 +56,12 @@ export function markRequiredOptions(command: Command): void {
   for (const subcommand of command.commands) markRequiredOptions(subcommand);
 }
 
+/** Help and version of a command and of those below it. */
+export function printHelpThrough(command: Command, writeOut: (text: string) => void): void {
+  command.configureOutput({ writeOut });
+  for (const subcommand of command.commands) printHelpThrough(subcommand, writeOut);
+}
+
 /** Lets a usage error name its remedy: the commands of a group, or the options of a command. */
 export function explainUsageErrors(command: Command, parents: readonly string[] = []): void {
   const path = [...parents, command.name()];

@@ -99,6 +99,11 @@ export const FINDINGS = {
     meaning: 'The background checks of the service have found what was changed in the database.',
     fix: 'run acs-identity audit health, which lists all of it, and acs-identity audit verify; docs/restoring.md describes a restore',
   },
+  'log-ahead': {
+    meaning:
+      'The newest entry of the log is ahead of the database’s clock, which was set back, by more than AUDIT_CLOCK_TOLERANCE_MS.',
+    fix: 'see that the clock of the database is right, then wait until its time has passed, or restore the database to before (docs/operations.md)',
+  },
   'checkpoint-file-foreign': {
     meaning: 'The checkpoint file has no checkpoint that this log has signed.',
     fix: 'name the file of this log in AUDIT_CHECKPOINT_FILE; keep the other one as evidence',

@@ -137,7 +137,7 @@ const SENTENCES = {
     what: ['a reading of the log: ', value(listed, 'route')],
   }),
   'audit.export': (listed) => ({
-    did: ['exported the log as ', value(listed, 'format')],
+    did: ['exported the log as ', value(listed, 'format'), ...stage(listed)],
     what: ['an export of the log'],
   }),
   'audit.trace': (listed) => ({

@@ -14,7 +14,7 @@ export interface SinkStatus {
   readonly state: SinkState | undefined;
   /** Entries that are not delivered; of a sink without a cursor those of the whole log. */
   readonly lagEntries: number;
-  /** Age of the oldest of them. */
+  /** Age of the oldest of them. Its time may be ahead: then how long the sink has been failing. */
   readonly lagSeconds: number;
 }
 
@@ -42,7 +42,7 @@ export class SinkOverview {
         const state = states.get(name);
         const nextIndex = possibleIndex(state?.nextIndex ?? 0, size);
         const lagEntries = Math.max(0, size - nextIndex);
-        const lagSeconds = lagEntries === 0 ? 0 : await this.#ageOf(nextIndex);
+        const lagSeconds = lagEntries === 0 ? 0 : await this.#ageOf(nextIndex, state?.failingSince);
         return { name, type, state, lagEntries, lagSeconds };
       }),
     );
@@ -91,9 +91,11 @@ export class SinkOverview {
     return entry.id;
   }
 
-  async #ageOf(index: number): Promise<number> {
+  async #ageOf(index: number, failingSince: Date | undefined): Promise<number> {
     const [oldest] = (await this.feed.read(index, 1)).entries;
     if (!oldest) return 0;
-    return Math.max(0, (this.clock.now() - Date.parse(oldest.entry.recordedAt)) / 1_000);
+    const now = this.clock.now();
+    const recordedAt = Date.parse(oldest.entry.recordedAt);
+    return Math.max(0, now - Math.min(recordedAt, failingSince?.getTime() ?? now)) / 1_000;
   }
 }

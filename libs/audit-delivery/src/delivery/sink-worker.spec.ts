@@ -1,8 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import { Registry } from 'prom-client';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { EntryFeed, type AuditEvent } from '#libs/audit';
-import { alice, denied, issued, openTestLog, type TestLog } from '#libs/audit/testing';
+import { EntryFeed, type AuditEvent, type AuditTrail, AuditUnavailable } from '#libs/audit';
+import {
+  alice,
+  denied,
+  issued,
+  MemoryAuditTrail,
+  openTestLog,
+  type TestLog,
+} from '#libs/audit/testing';
 import { DatabaseUnavailable, ReadingDatabase, SystemClock } from '#libs/platform';
 import { MemoryLogger, testDatabase, type TestDatabase } from '#libs/platform/testing';
 import { SinkMetrics } from '../metrics.js';
@@ -33,9 +40,11 @@ afterAll(async () => {
 /** A clock whose time can jump, as that of a process that was stopped. */
 class JumpingClock extends SystemClock {
   jumpMs = 0;
+  /** Of the time of day only: it was set. */
+  setMs = 0;
 
   override now(): number {
-    return super.now() + this.jumpMs;
+    return super.now() + this.jumpMs + this.setMs;
   }
 
   override monotonicNow(): number {
@@ -46,6 +55,7 @@ class JumpingClock extends SystemClock {
 interface Parts {
   readonly batches?: SinkBatches;
   readonly cursors?: SinkCursors;
+  readonly trail?: AuditTrail;
 }
 
 /** Batches that can't be read while they have a fault. */
@@ -77,6 +87,7 @@ function replica(
   {
     batches = new SinkBatches(log.get(EntryFeed)),
     cursors: ownCursors = cursors,
+    trail = log.trail,
     ...more
   }: Partial<ConfiguredSink> & Parts = {},
 ) {
@@ -87,7 +98,7 @@ function replica(
     batches,
     cursors: ownCursors,
     metrics: new SinkMetrics(registry),
-    trail: log.trail,
+    trail,
     clock,
     logger,
   };
@@ -244,6 +255,22 @@ describe('SinkWorker', () => {
     expect(metrics).toContain('audit_sink_lag_entries{sink="pausing"} 3');
     const [, seconds] = /audit_sink_lag_seconds\{sink="pausing"\} (\S+)/.exec(metrics) ?? [];
     expect(Number(seconds)).toBeGreaterThanOrEqual(900);
+  });
+
+  it('shows how long entries have waited whose times are ahead of the clock', async () => {
+    const sink = new MemorySink();
+    const { run, registry, clock } = replica(sink, 'ahead', { start: 'now' });
+    clock.setMs = -150 * 86_400_000;
+    await run();
+    await record(denied());
+    failOnce(sink, new SinkFailure('throttled', 'answered 429', { retryAfterMs: 3_000_000 }));
+    await run();
+    clock.jumpMs = 900_000;
+    await run();
+    const [, seconds] =
+      /audit_sink_lag_seconds\{sink="ahead"\} (\S+)/.exec(await registry.metrics()) ?? [];
+    expect(Number(seconds)).toBeGreaterThanOrEqual(900);
+    expect(Number(seconds)).toBeLessThan(1_000);
   });
 
   it('logs a change of state once, however often it fails', async () => {
@@ -450,6 +477,21 @@ describe('SinkWorker', () => {
     await run();
     expect(sink.records.map(({ action }) => action)).toEqual(['x-audit.damaged', 'token.issue']);
     expect(sink.records[0]?.text).not.toContain('Eve Elsewhere');
+  });
+
+  it('records that its cursor was moved also when that could not be recorded at first', async () => {
+    const name = newName();
+    const trail = new MemoryAuditTrail();
+    const { run } = replica(new MemorySink(), name, { start: 'now', trail });
+    await run();
+    await log.database.query('UPDATE audit_sink SET next_index = 1000000 WHERE name = $1', [name]);
+    trail.outage = new AuditUnavailable();
+    await expect(run()).rejects.toThrow(AuditUnavailable);
+    expect(await stateOf(name)).toMatchObject({ failure: 'blocked' });
+    trail.outage = undefined;
+    await endPause(name);
+    await run();
+    expect(trail.entries.map(({ action }) => action)).toEqual(['audit.damage']);
   });
 
   it.each([

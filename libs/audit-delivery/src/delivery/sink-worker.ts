@@ -54,6 +54,8 @@ export class SinkWorker {
   /** Everything before it was confirmed to this process, or to another one before. */
   #confirmedIndex: number | undefined;
   #isInRetiredRange = false;
+  /** Since when entries wait, as this process has seen; by the monotonic clock. */
+  #behindSince: number | undefined;
 
   /** @param holder identifies this process to the others */
   constructor(
@@ -78,18 +80,21 @@ export class SinkWorker {
     const cursor = await this.#acquire();
     if (cursor === undefined) {
       metrics.forget(name);
+      this.#behindSince = undefined;
       return;
     }
     const { failure, failureCount, retryInMs } = cursor;
-    const nextIndex = await this.#continueAt(cursor);
     metrics.failing.set({ sink: name }, failure === undefined ? 0 : 1);
-    if (retryInMs > 0) {
-      this.#observe(await this.dependencies.batches.lag(nextIndex), nextIndex);
-      return;
-    }
     const leaseEndsAt = acquiredAt + this.#leaseMs;
+    const { nextIndex } = cursor;
     const progress: Progress = { nextIndex, failure, failureCount, leaseEndsAt };
     try {
+      progress.nextIndex = await this.#continueAt(cursor);
+      if (retryInMs > 0) {
+        const lag = await this.dependencies.batches.lag(progress.nextIndex);
+        this.#observe(lag, progress.nextIndex);
+        return;
+      }
       while (!signal.aborted && (await this.#deliverNext(progress, signal)));
     } catch (error) {
       await this.#noteBlocked(error, progress);
@@ -112,7 +117,7 @@ export class SinkWorker {
     }
     const start = possibleIndex(this.#confirmedIndex ?? 0, logSize);
     logger.error({ sink, nextIndex, start, logSize }, 'audit sink cursor was moved');
-    await cursors.setBack(sink, this.holder, start);
+    // First: a cursor that is where it should be shows nothing any more.
     await trail.record({
       action: 'audit.damage',
       outcome: 'failure',
@@ -123,6 +128,7 @@ export class SinkWorker {
       },
       details: { part: 'delivery', kind: 'cursor-moved' },
     });
+    await cursors.setBack(sink, this.holder, start);
     return start;
   }
 
@@ -227,12 +233,22 @@ export class SinkWorker {
     return true;
   }
 
-  #observe({ logSize, oldestAt }: Lag, nextIndex: number): void {
-    const { metrics, clock } = this.dependencies;
+  #observe(lag: Lag, nextIndex: number): void {
+    const { metrics } = this.dependencies;
     const { name: sink } = this.configured;
-    const lagMs = oldestAt === undefined ? 0 : clock.now() - Date.parse(oldestAt);
-    metrics.lagEntries.set({ sink }, Math.max(0, logSize - nextIndex));
-    metrics.lagSeconds.set({ sink }, Math.max(0, lagMs / 1_000));
+    metrics.lagEntries.set({ sink }, Math.max(0, lag.logSize - nextIndex));
+    metrics.lagSeconds.set({ sink }, this.#lagMs(lag, nextIndex) / 1_000);
+  }
+
+  /** How long the oldest entry has waited. Its time may be ahead: then how long some entry has. */
+  #lagMs({ logSize, oldestAt }: Lag, nextIndex: number): number {
+    if (nextIndex >= logSize) {
+      this.#behindSince = undefined;
+      return 0;
+    }
+    this.#behindSince ??= this.#now();
+    const ageMs = oldestAt === undefined ? 0 : this.dependencies.clock.now() - Date.parse(oldestAt);
+    return ageMs > 0 ? ageMs : this.#now() - this.#behindSince;
   }
 
   #noteDelivered(batch: NextBatch, confirmed: number, { nextIndex, failure }: Progress): void {

@@ -93,6 +93,7 @@ describe('AzureMonitorSink', () => {
       TimeGenerated: entry.recordedAt,
       EntryIndex: 1,
       Action: 'token.issue',
+      ActorIssuer: entry.actor.issuer,
       ActorIsGuest: false,
       ClientAddress: '203.0.113.7',
       Permissions: 'CommunicationToken.Issue',

@@ -8,6 +8,7 @@ import { EntryStatistics } from '../query/entry-statistics.js';
 import { alice, issued } from '../testing/sample-events.js';
 import { openTestLog, type TestLog } from '../testing/test-log.js';
 import { AuditOverview } from '../health/audit-overview.js';
+import { LogTime } from '../log/log-time.js';
 import { WitnessOverview } from '../health/witness-overview.js';
 import { TestVerifier } from '../testing/test-verifier.js';
 import type { AuditTrail } from '../trail/audit-trail.js';
@@ -188,6 +189,7 @@ describe('the background verifier', () => {
       log.reader,
       log.get(VerifiedParts),
       witnesses as unknown as WitnessOverview, // the member that it reads
+      log.get(LogTime),
       { ...log.settings, verificationMs: 3_600_000 },
     );
     log

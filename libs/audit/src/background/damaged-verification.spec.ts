@@ -4,6 +4,7 @@ import { ReadingDatabase } from '#libs/platform';
 import { testDatabase, type TestDatabase } from '#libs/platform/testing';
 import { EntryFeed } from '../export/entry-feed.js';
 import { AuditOverview } from '../health/audit-overview.js';
+import { LogTime } from '../log/log-time.js';
 import type { WitnessOverview } from '../health/witness-overview.js';
 import { LogKeys } from '../log/log-keys.js';
 import { EntryStatistics } from '../query/entry-statistics.js';
@@ -141,6 +142,7 @@ describe('the background verifier, of rows that the service can not have written
         log.reader,
         parts,
         witnesses as unknown as WitnessOverview, // the member that it reads
+        log.get(LogTime),
         { ...log.settings, verificationMs: 3_600_000 },
       );
       const before = await overview.read();

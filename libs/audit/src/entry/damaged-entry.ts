@@ -9,6 +9,11 @@ export interface Damage {
   readonly storedBytes?: Buffer | undefined;
 }
 
+/** Whether entries of this action say that the log, or something else that was verified, is not whole. */
+export function isDamage(action: string): boolean {
+  return action === 'audit.damage' || action === 'x-audit.damaged';
+}
+
 /** Stands for an entry that can't be shown as it was recorded. Its id is one that no entry has. */
 export function damagedEntry({ index, recordedAt, storedBytes }: Damage): AuditEntryRecord {
   const entry: AuditEntry = {

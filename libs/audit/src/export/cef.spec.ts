@@ -22,4 +22,12 @@ describe('cefLine', () => {
   ])('marks a text that it cuts (%#)', (name, written) => {
     expect(lineWith(name)).toContain(` suser=${written} `);
   });
+
+  it('gives damage of the log the highest severity', () => {
+    const actor = { kind: 'system', name: 'audit-log' } as const;
+    const event = { action: 'audit.damage', outcome: 'failure', actor } as const;
+    const { entry, leaf } = encodeEntry(event, 0);
+    const line = cefLine({ index: 0, entry, leaf, personal: {}, isDamaged: false });
+    expect(line).toMatch(/\|audit damage\|10\|/);
+  });
 });

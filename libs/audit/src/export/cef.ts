@@ -1,5 +1,12 @@
 import { isIPv4, isIPv6 } from 'node:net';
 import type { AuditEntryRecord } from '../entry/audit-entry.js';
+import { isDamage } from '../entry/damaged-entry.js';
+
+/** Of 0 to 10: low, medium, or very high, as the rule on a log that is not whole. */
+function severityOf({ action, outcome }: AuditEntryRecord['entry']): string {
+  if (isDamage(action)) return '10';
+  return outcome === 'success' ? '3' : '6';
+}
 
 /** One event in ArcSight's Common Event Format, version 0, without a syslog header. */
 export function cefLine(recorded: AuditEntryRecord): string {
@@ -11,7 +18,7 @@ export function cefLine(recorded: AuditEntryRecord): string {
     String(entry.version),
     entry.action,
     entry.action.replace('.', ' '),
-    entry.outcome === 'success' ? '3' : '6',
+    severityOf(entry),
   ].map((field) => field.replaceAll(/[\\|]/g, '\\$&'));
   const extension = Object.entries(extensionOf(recorded))
     .filter(([, value]) => value !== undefined && value !== '')

@@ -28,6 +28,7 @@ export interface ExportQuery extends EntryFilter {
 export interface ExportChunk {
   /** Complete lines, each with its line break. */
   readonly text: string;
+  readonly entryCount: number;
   readonly nextIndex: number;
 }
 
@@ -61,7 +62,7 @@ export class EntryExport {
     const end = Math.min(size, (toIndex ?? size) + 1);
     const header = formatter.header === undefined ? '' : `${formatter.header}\n`;
     const start = bom ? `${BYTE_ORDER_MARK}${header}` : header;
-    if (start !== '') yield { text: start, nextIndex: fromIndex };
+    if (start !== '') yield { text: start, entryCount: 0, nextIndex: fromIndex };
     const counted: Summary = { count: 0 };
     let next = fromIndex;
     while (next < end) {
@@ -75,11 +76,11 @@ export class EntryExport {
         const visible = withoutForeignValues(entry, scopeTenant);
         return `${formatter.line(visible)}\n`;
       });
-      yield { text: lines.join(''), nextIndex: next };
+      yield { text: lines.join(''), entryCount: entries.length, nextIndex: next };
     }
     if (summary) {
       const text = `${JSON.stringify({ summary: { ...counted, isComplete: true } })}\n`;
-      yield { text, nextIndex: next };
+      yield { text, entryCount: 0, nextIndex: next };
     }
     return undefined;
   }

@@ -30,3 +30,13 @@ it.each([
   const { src_endpoint: endpoint } = JSON.parse(line) as { src_endpoint: { ip?: string } };
   expect(endpoint.ip).toBe(expected); // with a leading zero it is a name
 });
+
+it('calls damage of the log critical', () => {
+  const actor = { kind: 'system', name: 'audit-log' } as const;
+  const { entry, leaf } = encodeEntry(
+    { action: 'audit.damage', outcome: 'failure', actor },
+    Date.now(),
+  );
+  const line = ocsfLine({ index: 0, entry, leaf, personal: {}, isDamaged: false });
+  expect(JSON.parse(line)).toMatchObject({ severity_id: 5 });
+});

@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import type { AuditEntryRecord, EntryActor } from '../entry/audit-entry.js';
+import { isDamage } from '../entry/damaged-entry.js';
 import {
   type AuditAction,
   type AuditOutcome,
@@ -92,6 +93,12 @@ const STATUSES: Readonly<Record<AuditOutcome, number>> = {
   unknown: 0,
 };
 
+/** Informational, medium, or critical, as the rule on a log that is not whole. */
+function severityOf({ action, outcome }: AuditEntryRecord['entry']): number {
+  if (isDamage(action)) return 5;
+  return outcome === 'success' ? 1 : 3;
+}
+
 /** One event of the Open Cybersecurity Schema Framework as JSON. */
 export function ocsfLine(recorded: AuditEntryRecord): string {
   const { entry } = recorded;
@@ -102,7 +109,7 @@ export function ocsfLine(recorded: AuditEntryRecord): string {
     activity_id: activity,
     ...(activity === OTHER && { activity_name: entry.action }),
     type_uid: classUid * 100 + activity,
-    severity_id: entry.outcome === 'success' ? 1 : 3,
+    severity_id: severityOf(entry),
     status_id: STATUSES[entry.outcome],
     status_code: entry.reason?.code,
     status_detail: entry.reason?.detail,

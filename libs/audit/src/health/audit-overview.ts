@@ -5,6 +5,7 @@ import { isBeyondBound, passMsOf } from '../background/verification-bound.js';
 import { VerificationStore } from '../background/verification-store.js';
 import { type Finding, VerifiedParts } from '../background/verified-part.js';
 import { LogReader } from '../log/log-reader.js';
+import { LogTime } from '../log/log-time.js';
 import { auditSettings, type AuditSettings } from '../settings.js';
 import { type WitnessHealth, WitnessOverview } from './witness-overview.js';
 
@@ -53,17 +54,23 @@ export class AuditOverview {
     private readonly log: LogReader,
     private readonly parts: VerifiedParts,
     private readonly witnesses: WitnessOverview,
+    private readonly logTime: LogTime,
     @Inject(auditSettings.key) private readonly settings: AuditSettings,
   ) {}
 
   async read(): Promise<AuditHealth> {
     const verification = await this.#verification();
     const witnesses = await this.witnesses.read();
+    const timeProblem = await this.logTime.problem();
     return {
       log: await this.#log(),
       verification,
       witnesses,
-      concerns: [...verification.flatMap(concernsOf), ...(witnesses?.concerns ?? [])],
+      concerns: [
+        ...(timeProblem === undefined ? [] : [timeProblem]),
+        ...verification.flatMap(concernsOf),
+        ...(witnesses?.concerns ?? []),
+      ],
     };
   }
 

@@ -7,6 +7,7 @@ import { CheckpointSigners } from './checkpoint-signers.js';
 import { ClockBound } from './clock-bound.js';
 import { LogKeys } from './log-keys.js';
 import { LogOrigin } from './log-origin.js';
+import { LogTime } from './log-time.js';
 import { RollbackDetector } from './rollback-detector.js';
 import { Sequencer } from './sequencer.js';
 
@@ -21,6 +22,7 @@ import { Sequencer } from './sequencer.js';
     LogConnection,
     LogKeys,
     LogOrigin,
+    LogTime,
     RollbackDetector,
     Sequencer,
   ],
@@ -32,6 +34,7 @@ import { Sequencer } from './sequencer.js';
     LogConnection,
     LogKeys,
     LogOrigin,
+    LogTime,
     RollbackDetector,
     Sequencer,
   ],

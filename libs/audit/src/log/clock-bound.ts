@@ -17,6 +17,7 @@ import {
 import { ClockOutOfBounds } from '../errors.js';
 import { AuditMetrics } from '../metrics.js';
 import { auditSettings, type AuditSettings } from '../settings.js';
+import { LogTime } from './log-time.js';
 
 const MEASURE_INTERVAL_MS = 10_000;
 /** An older measurement is repeated before it is relied on. */
@@ -87,11 +88,15 @@ export class ClockBound implements OnModuleInit, OnApplicationBootstrap, OnModul
     private readonly readiness: ReadinessChecks,
     private readonly metrics: AuditMetrics,
     private readonly sweeps: Sweeps,
+    private readonly logTime: LogTime,
     @Inject(auditSettings.key) private readonly settings: AuditSettings,
   ) {
     this.#task = new PeriodicTask({
       name: 'clock measurement',
-      run: async () => this.#measure(),
+      run: async () => {
+        await this.#measure();
+        await this.logTime.problem(); // for its metric
+      },
       intervalMs: MEASURE_INTERVAL_MS,
       runsAtStart: true,
       clock,
@@ -150,9 +155,15 @@ export class ClockBound implements OnModuleInit, OnApplicationBootstrap, OnModul
     await this.#ensureFresh(MIN_INTERVAL_MS);
     const { clockToleranceMs } = this.settings;
     const now = this.#now();
-    if (!now || !isBeyond(now, clockToleranceMs)) return { isReady: true };
+    if (!now || !isBeyond(now, clockToleranceMs)) return this.#answerOfLog();
     const reason = `the clock is ${describeOffset(now.offsetMs)}; at most ${clockToleranceMs} ms are allowed`;
     return { isReady: false, reason };
+  }
+
+  /** A time that is ahead is wrong, but every token is recorded. */
+  async #answerOfLog(): Promise<ReadinessAnswer> {
+    const degradation = await this.logTime.problem();
+    return { isReady: true, ...(degradation !== undefined && { degradation }) };
   }
 
   /** The offset at this moment. */

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import {
+  BeyondRetirement,
   openCheckpoint,
   ProofMismatch,
   TransparencyLogError,
@@ -35,6 +36,8 @@ export class LogContinuation {
     } catch (error) {
       if (error instanceof ProofMismatch)
         return 'a checkpoint that the log does not continue: it is another log than before';
+      if (error instanceof BeyondRetirement)
+        return `a checkpoint of ${error.size} entries, but the log was continued from ${error.untilSize}: the database was restored to before`;
       if (error instanceof TransparencyLogError)
         return 'a checkpoint that no key of this log signed';
       throw error;

@@ -13,6 +13,7 @@ import { asDetails, resultDetails, resultOf } from './reading-details.js';
 import { withoutForeignValues } from './visible-values.js';
 import { type Statistics, type StatisticsQuery, StatisticsReader } from './statistics-reader.js';
 import { LogReader } from '../log/log-reader.js';
+import { recordedExport } from '../trail/recorded-bulk-work.js';
 import { isReasonCode } from '../trail/reason-codes.js';
 import { type ErasureRequest, PersonalDataEraser } from './personal-data-eraser.js';
 import type { AuditEntryRecord } from '../entry/audit-entry.js';
@@ -36,6 +37,8 @@ export interface EntryWithParts extends AuditEntryRecord {
   readonly proof?: string;
   readonly neighbours?: EntryNeighbours;
 }
+
+type Reading = Pick<AuditEvent, 'action' | 'details' | 'reason' | 'target'>;
 
 /** Of each kind, those next to the entry. */
 const MAX_NEIGHBOURS = 20;
@@ -153,14 +156,14 @@ export class AuditLogService {
     return this.statisticsReader.read(query);
   }
 
-  /** Entries in an export format. Recorded when the first chunk is requested. */
+  /** Entries in an export format. Recorded when the first chunk is requested, and with their count at the end. */
   async *export(
     reader: CallContext,
     query: Omit<ExportQuery, 'scopeTenant'>,
   ): AsyncGenerator<ExportChunk, undefined> {
-    await this.#record(reader, { action: 'audit.export', details: asDetails(query) });
-    yield* this.entryExport.stream({ ...query, scopeTenant: this.#scopeTenant(reader) });
-    return undefined;
+    const chunks = this.entryExport.stream({ ...query, scopeTenant: this.#scopeTenant(reader) });
+    const event = this.#eventOf(reader, { action: 'audit.export', details: asDetails(query) });
+    return yield* await recordedExport(this.trail, event, chunks, ({ entryCount }) => entryCount);
   }
 
   /** A bundle of entries. @throws AuditScopeExceeded for auditors of another tenant */
@@ -277,11 +280,15 @@ export class AuditLogService {
     return this.isHomeTenant(actor) ? undefined : actor.tenant;
   }
 
-  async #record(
+  async #record(reader: CallContext, event: Reading, outcome?: AuditOutcome): Promise<void> {
+    await this.trail.record(this.#eventOf(reader, event, outcome));
+  }
+
+  #eventOf(
     { actor, request }: CallContext,
-    event: Pick<AuditEvent, 'action' | 'details' | 'reason' | 'target'>,
+    event: Reading,
     outcome: AuditOutcome = 'success',
-  ): Promise<void> {
-    await this.trail.record({ ...event, outcome, actor, ...(request && { request }) });
+  ): AuditEvent {
+    return { ...event, outcome, actor, ...(request && { request }) };
   }
 }

@@ -1,4 +1,6 @@
 import { type Transaction, uuidV7 } from '#libs/platform';
+import type { AuditEntry } from '../entry/audit-entry.js';
+import type { NewestEntries } from '../query/newest-entries.js';
 import { assertAuditAction, type AuditEvent } from '../trail/audit-event.js';
 import { type AuditReceipt, AuditTrail } from '../trail/audit-trail.js';
 import { applyWrite, type TransactionalWrite } from '../trail/transactional-write.js';
@@ -27,6 +29,16 @@ export class MemoryAuditTrail extends AuditTrail {
       return receipt;
     });
   }
+}
+
+/** The newest entries of a trail in memory: what its events say, without what the log adds to them. */
+export function newestEntriesOf(trail: MemoryAuditTrail): NewestEntries {
+  const successOf: NewestEntries['successOf'] = async (action) => {
+    const isSuccess = (event: AuditEvent): boolean =>
+      event.action === action && event.outcome === 'success';
+    return Promise.resolve(trail.entries.findLast(isSuccess) as AuditEntry | undefined); // see above
+  };
+  return { successOf } as NewestEntries; // its only method
 }
 
 // The transaction of a trail without a database: any use throws.

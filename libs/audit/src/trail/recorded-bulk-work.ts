@@ -3,37 +3,41 @@ import type { AuditEvent } from './audit-event.js';
 import type { AuditTrail } from './audit-trail.js';
 
 /**
- * Records the export, then yields its lines; records how many there were before it ends, also when its
+ * Records the export, then yields its pieces; records how much there was before it ends, also when its
  * reader has gone.
  *
  * @param event of both entries, which differ in their details
- * @throws AuditUnavailable before the first line
+ * @param countOf what is exported with a piece; one, if every piece is a line
+ * @throws AuditUnavailable before the first piece
  */
-export async function recordedExport<Line>(
+export async function recordedExport<Piece>(
   audit: AuditTrail,
   event: AuditEvent,
-  lines: AsyncIterable<Line>,
-): Promise<AsyncGenerator<Line>> {
+  pieces: AsyncIterable<Piece>,
+  countOf: (piece: Piece) => number = () => 1,
+): Promise<AsyncGenerator<Piece, undefined>> {
   await audit.record(inStage(event, { stage: 'begun' }));
-  return countedLines(audit, event, lines);
+  return countedPieces(audit, event, pieces, countOf);
 }
 
-async function* countedLines<Line>(
+async function* countedPieces<Piece>(
   audit: AuditTrail,
   event: AuditEvent,
-  lines: AsyncIterable<Line>,
-): AsyncGenerator<Line> {
+  pieces: AsyncIterable<Piece>,
+  countOf: (piece: Piece) => number,
+): AsyncGenerator<Piece, undefined> {
   let exported = 0;
   let isComplete = false;
   try {
-    for await (const line of lines) {
-      exported += 1;
-      yield line;
+    for await (const piece of pieces) {
+      exported += countOf(piece);
+      yield piece;
     }
     isComplete = true;
   } finally {
     await audit.record(inStage(event, { stage: 'ended', exported, isComplete }));
   }
+  return undefined;
 }
 
 interface LineResult {

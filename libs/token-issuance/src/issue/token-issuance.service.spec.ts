@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { Registry } from 'prom-client';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { AuditUnavailable, type TokenFingerprint, TokenFingerprints } from '#libs/audit';
-import { MemoryAuditTrail } from '#libs/audit/testing';
+import { MemoryAuditTrail, newestEntriesOf } from '#libs/audit/testing';
 import { CommunicationResources, UpstreamUnavailable } from '#libs/communication-services';
 import { MemoryCommunicationIdentityGateway } from '#libs/communication-services/testing';
 import { MemoryIdentityMap, wireIdentityMapping } from '#libs/identity-mapping/testing';
@@ -97,11 +97,19 @@ function open() {
   secrets.read = async (name) =>
     Promise.resolve(new Secret({ name, version: credential.version, value: 'key' }));
   const metrics = new IssuanceMetrics(new Registry(), clock);
-  const policies = new IssuancePolicies(audit, cache, clock, logger, metrics, {
-    policy: { path: undefined, initial: readPolicy(POLICY) },
-    policyRefreshMs: 5000,
-    cacheKeySecret: 'token-cache-key',
-  });
+  const policies = new IssuancePolicies(
+    audit,
+    newestEntriesOf(audit),
+    cache,
+    clock,
+    logger,
+    metrics,
+    {
+      policy: { path: undefined, initial: readPolicy(POLICY) },
+      policyRefreshMs: 5000,
+      cacheKeySecret: 'token-cache-key',
+    },
+  );
   const fingerprints = new PlainFingerprints();
   const service = new TokenIssuanceService(
     policies,

@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { Registry } from 'prom-client';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { AuditUnavailable } from '#libs/audit';
-import { MemoryAuditTrail } from '#libs/audit/testing';
+import { MemoryAuditTrail, newestEntriesOf } from '#libs/audit/testing';
 import { communicationUserIdOf, ManualClock, MemoryLogger } from '#libs/platform/testing';
 import { IssuanceMetrics } from '../metrics.js';
 import { MemoryTokenCache } from '../testing/memory-token-cache.js';
@@ -38,20 +38,20 @@ function isPolicy(text: string): boolean {
   }
 }
 
-function open() {
+function open(audit = new MemoryAuditTrail(), initial = BUILT_IN_POLICY) {
   const clock = new ManualClock();
-  const audit = new MemoryAuditTrail();
   const cache = new MemoryTokenCache(clock);
   const logger = new MemoryLogger();
   const registry = new Registry();
   const policies = new IssuancePolicies(
     audit,
+    newestEntriesOf(audit),
     cache,
     clock,
     logger,
     new IssuanceMetrics(registry, clock),
     {
-      policy: { path, initial: readPolicy(BUILT_IN_POLICY) },
+      policy: { path, initial: readPolicy(initial) },
       policyRefreshMs: 5_000,
       cacheKeySecret: 'token-cache-key',
     },
@@ -72,6 +72,19 @@ describe('IssuancePolicies', () => {
         outcome: 'success',
         details: { version: policyVersion(BUILT_IN_POLICY), rules: ['default'] },
       },
+    ]);
+  });
+
+  it('records the policy that a start has replaced, and nothing of the kind when it is the same', async () => {
+    const { audit, refresh } = open();
+    await refresh();
+    for (const policy of [BUILT_IN_POLICY, OTHER_POLICY, OTHER_POLICY])
+      await open(audit, policy).policies.refresh();
+    expect(audit.entries.map(({ details }) => details?.previous)).toEqual([
+      undefined,
+      undefined,
+      policyVersion(BUILT_IN_POLICY),
+      undefined,
     ]);
   });
 

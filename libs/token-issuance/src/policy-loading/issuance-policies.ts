@@ -6,7 +6,7 @@ import {
   type OnApplicationBootstrap,
   type OnModuleDestroy,
 } from '@nestjs/common';
-import { type AuditEvent, AuditTrail } from '#libs/audit';
+import { type AuditEvent, AuditTrail, NewestEntries } from '#libs/audit';
 import { Clock, Logger, PeriodicTask } from '#libs/platform';
 import { TokenCache } from '../cache/token-cache.js';
 import { IssuanceMetrics } from '../metrics.js';
@@ -32,6 +32,7 @@ export class IssuancePolicies implements OnApplicationBootstrap, OnModuleDestroy
 
   constructor(
     private readonly audit: AuditTrail,
+    private readonly entries: NewestEntries,
     private readonly cache: TokenCache,
     clock: Clock,
     private readonly logger: Logger,
@@ -63,7 +64,7 @@ export class IssuancePolicies implements OnApplicationBootstrap, OnModuleDestroy
   }
 
   /**
-   * Records the initial policy once, then reads the policy file and adopts a changed policy.
+   * Records the initial policy once, with the version that it replaces, then reads the policy file and adopts a changed policy.
    *
    * @throws AuditUnavailable, DatabaseUnavailable; the next refresh completes the work
    */
@@ -75,9 +76,16 @@ export class IssuancePolicies implements OnApplicationBootstrap, OnModuleDestroy
 
   async #recordInitial(): Promise<void> {
     if (this.#isInitialRecorded) return;
-    await this.audit.record(loadEvent(this.#current, this.settings.policy.path));
+    const { path } = this.settings.policy;
+    await this.audit.record(loadEvent(this.#current, path, await this.#replacedByStart()));
     this.#isInitialRecorded = true;
     await this.cache.dropOtherPolicies(this.#current.version);
+  }
+
+  /** The version that was loaded last, by whatever process, unless it is the one in force here. */
+  async #replacedByStart(): Promise<string | undefined> {
+    const last = (await this.entries.successOf('policy.load'))?.details?.version;
+    return typeof last === 'string' && last !== this.#current.version ? last : undefined;
   }
 
   /**

@@ -8,7 +8,7 @@ import {
   type TokenFingerprint,
   TokenFingerprints,
 } from '#libs/audit';
-import { MemoryAuditTrail, openTestLog, type TestLog } from '#libs/audit/testing';
+import { MemoryAuditTrail, newestEntriesOf, openTestLog, type TestLog } from '#libs/audit/testing';
 import {
   AccessNotAssigned,
   type ClientExchange,
@@ -127,7 +127,8 @@ function wire<Trail extends AuditTrail>(adapters: {
   });
   const metrics = new IssuanceMetrics(new Registry(), clock);
   const cache = new MemoryTokenCache(clock);
-  const policies = new IssuancePolicies(audit, cache, clock, logger, metrics, {
+  const entries = newestEntriesOf(new MemoryAuditTrail());
+  const policies = new IssuancePolicies(audit, entries, cache, clock, logger, metrics, {
     policy: { path: undefined, initial: readPolicy(POLICY) },
     policyRefreshMs: 5000,
     cacheKeySecret: 'token-cache-key',

@@ -13,6 +13,7 @@ import { progressBar } from '../progress-bar.js';
 import { operatorActor, type OperatorOptions, withPart } from '../service-part.js';
 import { type KeyOptions, readCheckpoint, readVerificationKeys } from './verification-keys.js';
 import { printReport as printLogReport } from './verify.js';
+import { print } from '../../standard-output.js';
 
 export interface CheckMappingsOptions extends KeyOptions, OperatorOptions {
   readonly known?: readonly string[];
@@ -59,7 +60,7 @@ export async function checkMappings(
       });
   if (options.json) {
     const { root, ...log } = report.log;
-    console.log(JSON.stringify({ ...report, log: { ...log, root: root.toString('base64') } }));
+    print(JSON.stringify({ ...report, log: { ...log, root: root.toString('base64') } }));
   } else {
     printReport(report);
   }
@@ -139,19 +140,19 @@ function printReport(report: CheckReport): void {
   const { log, rows, agreeing, pending, differing, unchecked, missing } = report;
   if (log.faults.length > 0) {
     printLogReport(log);
-    console.log('The mappings were not compared with a log that is not whole.');
+    print('The mappings were not compared with a log that is not whole.');
     return;
   }
   if (log.size === 0 || rows + missing === 0) {
-    console.log('There is nothing to check: the log or the table of mappings is empty.');
+    print('There is nothing to check: the log or the table of mappings is empty.');
     return;
   }
-  console.log(summaryOf(report));
-  console.log(
+  print(summaryOf(report));
+  print(
     `  ${rows} mappings: ${agreeing} agree, ${differing} differ, ${unchecked} not compared in full, ${pending} pending without a communication identity; ${missing} missing`,
   );
-  console.log(`  the log: ${log.size} entries, verified, root ${log.root.toString('base64')}`);
-  for (const table of report.tables) console.log(`  ${tableSummaryOf(table)}`);
+  print(`  the log: ${log.size} entries, verified, root ${log.root.toString('base64')}`);
+  for (const table of report.tables) print(`  ${tableSummaryOf(table)}`);
   printDifferences(report);
   for (const table of report.tables) printTableDifferences(table);
   printUnchecked(report);
@@ -165,9 +166,9 @@ function tableSummaryOf({ name, isPermitted, rows, differenceCount }: TableRepor
 
 function printTableDifferences({ noun, differences, differenceCount }: TableReport): void {
   if (differences.length === 0) return;
-  console.log(`\n${noun.padEnd(36)}  ${'entry'.padStart(9)}  difference`);
+  print(`\n${noun.padEnd(36)}  ${'entry'.padStart(9)}  difference`);
   for (const { row, entry, kind, detail } of differences) {
-    console.log(`${row.padEnd(36)}  ${String(entry ?? '–').padStart(9)}  ${kind}: ${detail}`);
+    print(`${row.padEnd(36)}  ${String(entry ?? '–').padStart(9)}  ${kind}: ${detail}`);
   }
   printRest(differenceCount - differences.length);
 }
@@ -185,22 +186,22 @@ function summaryOf({ differenceCount, unchecked, tables }: CheckReport): string 
 
 function printDifferences({ differences, differenceCount }: MappingCheckReport): void {
   if (differences.length === 0) return;
-  console.log(`\n${'mapping'.padEnd(36)}  ${'entry'.padStart(9)}  difference`);
+  print(`\n${'mapping'.padEnd(36)}  ${'entry'.padStart(9)}  difference`);
   for (const { mapping, entry, kind, detail } of differences) {
-    console.log(`${mapping.padEnd(36)}  ${String(entry ?? '–').padStart(9)}  ${kind}: ${detail}`);
+    print(`${mapping.padEnd(36)}  ${String(entry ?? '–').padStart(9)}  ${kind}: ${detail}`);
   }
   printRest(differenceCount - differences.length);
 }
 
 function printUnchecked({ uncheckedMappings, uncheckedCount }: MappingCheckReport): void {
   if (uncheckedMappings.length === 0) return;
-  console.log(`\n${'mapping'.padEnd(36)}  not compared`);
+  print(`\n${'mapping'.padEnd(36)}  not compared`);
   for (const { mapping, columns, reason } of uncheckedMappings) {
-    console.log(`${mapping.padEnd(36)}  ${columns.join(', ')}: ${REASONS[reason]}`);
+    print(`${mapping.padEnd(36)}  ${columns.join(', ')}: ${REASONS[reason]}`);
   }
   printRest(uncheckedCount - uncheckedMappings.length);
 }
 
 function printRest(count: number): void {
-  if (count > 0) console.log(`and ${count} more (--limit)`);
+  if (count > 0) print(`and ${count} more (--limit)`);
 }

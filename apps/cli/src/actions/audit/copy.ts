@@ -6,6 +6,7 @@ import { outboundHttp } from '../outbound.js';
 import { progressBar } from '../progress-bar.js';
 import { HttpLog } from './http-log.js';
 import { hasKeys, type KeyOptions, readVerificationKeys } from './verification-keys.js';
+import { print } from '../../standard-output.js';
 
 export interface CopyOptions extends KeyOptions {
   readonly url: string;
@@ -29,5 +30,5 @@ export async function copyLog(options: CopyOptions): Promise<void> {
     ((note: string, isHeld: boolean) =>
       openCheckpoint(note, { ...keys, retired: isHeld ? keys.retired : [] }).checkpoint);
   const size = await new TileDirectory(folder).copy(log, bar.show, open).finally(bar.end);
-  console.log(`The copy has ${counted(size, 'entry', 'entries')}.`);
+  print(`The copy has ${counted(size, 'entry', 'entries')}.`);
 }

@@ -6,6 +6,7 @@ import { operatorActor, type OperatorOptions, withPart } from '../service-part.j
 import { exportedErasures, isErasure } from './exported-erasures.js';
 import { openCopy } from './open-copy.js';
 import { type KeyOptions, readVerificationKeys } from './verification-keys.js';
+import { print } from '../../standard-output.js';
 
 export interface EraseAgainOptions extends OperatorOptions, KeyOptions {
   readonly folder?: string;
@@ -25,9 +26,9 @@ export async function eraseAgain(
     const returned = service.get(ReturnedValues);
     const persons = await returned.find(context, elsewhere);
     for (const { tenant, subject, rows } of persons)
-      console.log(`${subject} of tenant ${tenant}: ${rows} rows of values are back`);
+      print(`${subject} of tenant ${tenant}: ${rows} rows of values are back`);
     if (persons.length === 0) {
-      console.log('No erased value is back.');
+      print('No erased value is back.');
       return;
     }
     if (options.check) {
@@ -35,7 +36,7 @@ export async function eraseAgain(
       return;
     }
     await confirm(`Erase the values of ${persons.length} persons again?`, options);
-    console.log(`Erased ${await returned.erase(context, persons)} rows of values again.`);
+    print(`Erased ${await returned.erase(context, persons)} rows of values again.`);
   });
 }
 
@@ -61,6 +62,6 @@ async function copied(options: EraseAgainOptions): Promise<AuditEntry[]> {
 async function exported(path: string | undefined): Promise<readonly AuditEntry[]> {
   if (path === undefined) return [];
   const { entries, erasures } = await exportedErasures(path);
-  console.log(`${path}: read ${entries} entries, ${erasures.length} of them erasures.`);
+  print(`${path}: read ${entries} entries, ${erasures.length} of them erasures.`);
   return erasures;
 }

@@ -4,6 +4,7 @@ import { confirm } from '../confirm.js';
 import { counted } from '../counted.js';
 import { nameOption } from '../name-option.js';
 import { operatorActor, type OperatorOptions, withPart } from '../service-part.js';
+import { print } from '../../standard-output.js';
 
 export interface EraseOptions extends OperatorOptions {
   readonly tenant: string;
@@ -27,5 +28,5 @@ export async function erasePersonalData(
   const { receipt, rows } = await withPart(auditPart, databaseUrl, composition, async (service) =>
     service.get(AuditLogService).erase({ actor: operatorActor(options) }, person),
   );
-  console.log(`Erased ${counted(rows, 'row')} of values. Recorded as entry ${receipt.index}.`);
+  print(`Erased ${counted(rows, 'row')} of values. Recorded as entry ${receipt.index}.`);
 }

@@ -10,6 +10,7 @@ import { auditPart, type CompositionOptions } from '#libs/composition';
 import { replaceFile } from '#libs/platform';
 import { operatorActor, type OperatorOptions, withPart } from '../service-part.js';
 import { knownFilter } from './known-filter.js';
+import { standardOutput } from '../../standard-output.js';
 
 export type { ExportFormat };
 
@@ -39,7 +40,7 @@ export async function exportLog(
     const reader = { actor: operatorActor(options) };
     const log = service.get(AuditLogService);
     const filter = await knownFilter(options.filter, log, reader);
-    const sink = output === undefined ? standardOutput() : await fileSink(output);
+    const sink = output === undefined ? toStandardOutput() : await fileSink(output);
     try {
       const chunks = log.export(reader, { ...filter, format, fromIndex });
       // A run that continues appends to lines that have their header already.
@@ -66,17 +67,12 @@ async function fileSink(path: string): Promise<Sink> {
   };
 }
 
-function standardOutput(): Sink {
+function toStandardOutput(): Sink {
   return {
-    write: async (text) =>
-      new Promise((resolve, reject) => {
-        process.stdout.once('error', reject);
-        process.stdout.write(text, (error) => {
-          process.stdout.off('error', reject);
-          if (error) reject(error);
-          else resolve();
-        });
-      }),
+    write: async (text) => {
+      standardOutput.write(text);
+      return Promise.resolve();
+    },
     close: async () => Promise.resolve(),
   };
 }

@@ -4,6 +4,7 @@ import { type CompositionOptions, healthPart } from '#libs/composition';
 import { withPart } from '../service-part.js';
 import { printable } from './printable.js';
 import { printSinkTable } from './sinks.js';
+import { print } from '../../standard-output.js';
 
 export interface HealthOptions {
   readonly databaseUrl: string;
@@ -24,7 +25,7 @@ export async function printHealth(
       sinks: await service.get(SinkOverview).statuses(),
     }),
   );
-  if (json) console.log(JSON.stringify({ ...health, sinks }));
+  if (json) print(JSON.stringify({ ...health, sinks }));
   else {
     printLog(health);
     health.verification.forEach(printPart);
@@ -36,10 +37,10 @@ export async function printHealth(
 }
 
 function printLog({ log: { size, checkpointAt, oldest, months } }: AuditHealth): void {
-  console.log(`Log: ${size} entries, the newest checkpoint of ${timeOf(checkpointAt)}`);
+  print(`Log: ${size} entries, the newest checkpoint of ${timeOf(checkpointAt)}`);
   if (oldest) {
     const kept = months.length === 0 ? '' : `; months ${months.join(', ')}`;
-    console.log(`Stored: from #${oldest.index} of ${timeOf(oldest.recordedAt)}${kept}`);
+    print(`Stored: from #${oldest.index} of ${timeOf(oldest.recordedAt)}${kept}`);
   }
 }
 
@@ -49,26 +50,26 @@ function printPart({ name, progress, passStartedAt, verifiedEntries, findings }:
     ? `next pass ${timeOf(passStartedAt)}`
     : `${Math.floor(progress * 100)} % of the pass of ${timeOf(passStartedAt)}`;
   const upTo = verifiedEntries === undefined ? '' : `; new entries up to ${verifiedEntries}`;
-  console.log(`Checks of ${name}: ${pass}${upTo}; findings: ${findings.length}`);
-  for (const { kind, detail } of findings) console.log(printable(`  ${kind}: ${detail}`));
+  print(`Checks of ${name}: ${pass}${upTo}; findings: ${findings.length}`);
+  for (const { kind, detail } of findings) print(printable(`  ${kind}: ${detail}`));
 }
 
 function printWitnesses(health: WitnessHealth | undefined): void {
   if (!health) {
-    console.log('No witnesses: AUDIT_WITNESS_POLICY_FILE is not set.');
+    print('No witnesses: AUDIT_WITNESS_POLICY_FILE is not set.');
     return;
   }
   const { witnessed, witnesses } = health;
-  console.log(
+  print(
     witnessed
       ? `Quorum: the first ${witnessed.size} entries, at ${timeOf(witnessed.cosignedAt)}`
       : 'Quorum: NONE',
   );
   for (const { name, cosignedSize, failure, failureDetail = '', failingSince } of witnesses) {
     const size = cosignedSize === 0 ? 'nothing cosigned' : `cosigned ${cosignedSize} entries`;
-    console.log(`Witness ${name}: ${size}${failure === undefined ? '' : ', FAILS'}`);
+    print(`Witness ${name}: ${size}${failure === undefined ? '' : ', FAILS'}`);
     if (failure === undefined) continue;
-    console.log(printable(`  ${failure} since ${timeOf(failingSince)}: ${failureDetail}`));
+    print(printable(`  ${failure} since ${timeOf(failingSince)}: ${failureDetail}`));
   }
 }
 

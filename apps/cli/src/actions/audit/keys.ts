@@ -1,6 +1,7 @@
 import { LogKeys } from '#libs/audit';
 import { auditPart, type CompositionOptions } from '#libs/composition';
 import { withPart } from '../service-part.js';
+import { print } from '../../standard-output.js';
 
 /** Prints the public keys that verifiers need. */
 export async function printKeys(
@@ -10,5 +11,5 @@ export async function printKeys(
   const keys = await withPart(auditPart, databaseUrl, composition, async (service) =>
     service.get(LogKeys).lines(),
   );
-  for (const key of keys) console.log(key);
+  for (const key of keys) print(key);
 }

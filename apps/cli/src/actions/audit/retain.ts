@@ -5,6 +5,7 @@ import { confirm } from '../confirm.js';
 import { ownerEnvironment } from '../database.js';
 import { requireOwner } from '../require-owner.js';
 import { operatorActor, type OperatorOptions, withPart } from '../service-part.js';
+import { print } from '../../standard-output.js';
 
 export interface RetainOptions extends OperatorOptions {
   readonly before: Date;
@@ -29,10 +30,10 @@ export async function retainEntries(
     ownerEnvironment(),
   );
   if (receipt === undefined) {
-    console.log('Nothing is that old.');
+    print('Nothing is that old.');
     return;
   }
-  console.log(
+  print(
     `Dropped ${partitions.join(', ')}: entries below ${firstIndex} have no bodies any more. Recorded as entry ${receipt.index}.`,
   );
 }

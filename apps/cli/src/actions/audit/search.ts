@@ -3,6 +3,7 @@ import { auditPart, type CompositionOptions } from '#libs/composition';
 import { operatorActor, type OperatorOptions, withPart } from '../service-part.js';
 import { knownFilter } from './known-filter.js';
 import { printable } from './printable.js';
+import { print } from '../../standard-output.js';
 
 export interface SearchOptions extends OperatorOptions {
   readonly filter: EntryFilter;
@@ -69,7 +70,7 @@ export async function tailLog(
 function printEntry(recorded: AuditEntryRecord, json: boolean): void {
   const { index, entry, personal, isDamaged } = recorded;
   if (json) {
-    console.log(JSON.stringify({ index, entry, personal, isDamaged }));
+    print(JSON.stringify({ index, entry, personal, isDamaged }));
     return;
   }
   const { actor, target, policy, reason } = entry;
@@ -87,7 +88,7 @@ function printEntry(recorded: AuditEntryRecord, json: boolean): void {
     ...(reason ? [reason.code] : []),
     ...(isDamaged ? ['DAMAGED: the stored bytes or personal values are not those of the log'] : []),
   ];
-  console.log(printable(cells.join('  ')));
+  print(printable(cells.join('  ')));
 }
 
 function quoted(name: string | undefined): string | undefined {

@@ -1,6 +1,7 @@
 import { SinkOverview, type SinkStatus } from '#libs/audit-delivery';
 import { type CompositionOptions, sinksPart } from '#libs/composition';
 import { withPart } from '../service-part.js';
+import { print } from '../../standard-output.js';
 
 export interface SinkTestOptions {
   readonly databaseUrl: string;
@@ -18,7 +19,7 @@ export async function printSinks(
   const statuses = await withPart(sinksPart, databaseUrl, composition, async (service) =>
     service.get(SinkOverview).statuses(),
   );
-  if (json) console.log(JSON.stringify(statuses));
+  if (json) print(JSON.stringify(statuses));
   else printSinkTable(statuses);
   if (statuses.some(({ state }) => state?.failure !== undefined)) process.exitCode = 1;
 }
@@ -32,24 +33,22 @@ export async function testSink(
   const id = await withPart(sinksPart, databaseUrl, composition, async (service) =>
     service.get(SinkOverview).test(name),
   );
-  console.log(`The receiver confirmed record ${id} of the action x-sink.test.`);
+  print(`The receiver confirmed record ${id} of the action x-sink.test.`);
 }
 
 export function printSinkTable(statuses: readonly SinkStatus[]): void {
   if (statuses.length === 0) {
-    console.log('No sink is configured: AUDIT_SINKS_FILE is not set.');
+    print('No sink is configured: AUDIT_SINKS_FILE is not set.');
     return;
   }
   for (const { name, type, state, lagEntries, lagSeconds } of statuses) {
     const lag =
       lagEntries === 0 ? 'nothing to deliver' : `${lagEntries} behind, ${Math.round(lagSeconds)} s`;
-    console.log(
-      `${name} (${type}): ${standingOf(state)}; ${lag}; next index ${state?.nextIndex ?? 0}`,
-    );
+    print(`${name} (${type}): ${standingOf(state)}; ${lag}; next index ${state?.nextIndex ?? 0}`);
     if (state?.failure === undefined) continue;
     const { failure, failureDetail = '', failingSince, retryAt } = state;
-    console.log(`  ${failure} since ${timeOf(failingSince)}: ${failureDetail}`);
-    console.log(`  next attempt ${timeOf(retryAt)}`);
+    print(`  ${failure} since ${timeOf(failingSince)}: ${failureDetail}`);
+    print(`  next attempt ${timeOf(retryAt)}`);
   }
 }
 

@@ -9,6 +9,7 @@ import {
 import { auditPart, type CompositionOptions } from '#libs/composition';
 import { operatorActor, type OperatorOptions, withPart } from '../service-part.js';
 import { printable } from './printable.js';
+import { print } from '../../standard-output.js';
 
 export interface TraceOptions extends OperatorOptions {
   readonly fingerprint?: string;
@@ -26,7 +27,7 @@ export async function traceToken(
   const trace = await withPart(auditPart, options.databaseUrl, composition, async (service) =>
     service.get(AuditLogService).trace({ actor: operatorActor(options) }, request),
   );
-  if (options.json) console.log(JSON.stringify(trace, withoutLeaves));
+  if (options.json) print(JSON.stringify(trace, withoutLeaves));
   else printTrace(trace, request);
   if (trace.entries.length === 0) process.exitCode = 1;
 }
@@ -80,16 +81,16 @@ function printTrace(
   { entries, tokens, liveSiblings, untriedKeys }: TokenTrace,
   request: TracedToken,
 ): void {
-  if (entries.length === 0) console.log(nothingFound(request));
+  if (entries.length === 0) print(nothingFound(request));
   for (const entry of entries) printEntry(entry);
   for (const { fingerprint, status, expiresOn } of tokens)
-    console.log(`\nToken ${fingerprint}: ${status}, until ${expiresOn}`);
+    print(`\nToken ${fingerprint}: ${status}, until ${expiresOn}`);
   if (liveSiblings.length > 0) {
-    console.log('\nOther tokens of the same communication identity that may still be valid:');
+    print('\nOther tokens of the same communication identity that may still be valid:');
     for (const sibling of liveSiblings) printEntry(sibling);
   }
   if (untriedKeys.length > 0) {
-    console.log(`\nFingerprint keys that are no longer available: ${untriedKeys.join(', ')}.`);
+    print(`\nFingerprint keys that are no longer available: ${untriedKeys.join(', ')}.`);
   }
 }
 
@@ -110,10 +111,8 @@ function printEntry({ index, entry, personal }: AuditEntryRecord): void {
     ['rule', entry.policy?.rule],
     ['request', entry.request?.id],
   ];
-  console.log(
-    `\n${entry.recordedAt}  ${entry.action}: ${entry.outcome}  (entry ${index}, ${entry.id})`,
-  );
+  print(`\n${entry.recordedAt}  ${entry.action}: ${entry.outcome}  (entry ${index}, ${entry.id})`);
   for (const [name, value] of facts) {
-    if (value !== undefined && value !== '') console.log(`  ${name.padEnd(12)}${printable(value)}`);
+    if (value !== undefined && value !== '') print(`  ${name.padEnd(12)}${printable(value)}`);
   }
 }

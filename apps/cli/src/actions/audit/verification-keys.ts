@@ -1,8 +1,10 @@
-import { readFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
 import {
+  BeyondRetirement,
   type Checkpoint,
   type CheckpointTrust,
   InvalidKey,
+  MAX_NOTE_BYTES,
   openCheckpoint,
   OriginMismatch,
   parseLogKeys,
@@ -50,8 +52,22 @@ export function readVerificationKeys({
 
 /** Reads a signed checkpoint out of a file. @throws unless the log signed it */
 export function readCheckpoint(path: string, keys: VerificationKeys): Checkpoint {
-  const note = readFileSync(path, 'utf8');
+  const note = readNote(path);
   return ofFile(path, keys, () => openCheckpoint(note, keys).checkpoint);
+}
+
+/** The whole file, or the part of a larger one that is too much for a note: it may be a device without an end. */
+function readNote(path: string): Buffer {
+  const file = openSync(path, 'r');
+  try {
+    const bytes = Buffer.alloc(MAX_NOTE_BYTES + 1);
+    let length = 0;
+    for (let read = -1; read !== 0 && length < bytes.length; length += read)
+      read = readSync(file, bytes, length, bytes.length - length, null);
+    return bytes.subarray(0, length);
+  } finally {
+    closeSync(file);
+  }
 }
 
 /** Lets an error about signed content name its file, the keys that were given, and the next step. */
@@ -60,12 +76,16 @@ export function ofFile<T>(path: string, keys: VerificationKeys, work: () => T): 
     return work();
   } catch (error) {
     if (!(error instanceof TransparencyLogError)) throw error;
-    const isOfKeys = error instanceof UnverifiedNote || error instanceof OriginMismatch;
-    const step = isOfKeys
-      ? ` Given were ${keyNames(keys)}. After a rotation or a restore, take all lines of \`acs-identity audit keys\`, also those of retired keys.`
-      : '';
-    throw new Error(`${path}: ${error.message}.${step}`, { cause: error });
+    throw new Error(`${path}: ${error.message}.${stepAfter(error, keys)}`, { cause: error });
   }
+}
+
+function stepAfter(error: TransparencyLogError, keys: VerificationKeys): string {
+  if (error instanceof BeyondRetirement)
+    return ' The log has lost entries, as after a restore: keep the file, and see docs/restoring.md.';
+  const isOfKeys = error instanceof UnverifiedNote || error instanceof OriginMismatch;
+  if (!isOfKeys) return '';
+  return ` Given were ${keyNames(keys)}. After a rotation or a restore, take all lines of \`acs-identity audit keys\`, also those of retired keys.`;
 }
 
 /** Name and id of each key. */

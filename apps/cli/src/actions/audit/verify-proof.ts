@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { ProofMismatch, verifyProofFile } from '#libs/transparency-log';
 import { type KeyOptions, ofFile, readVerificationKeys } from './verification-keys.js';
+import { print } from '../../standard-output.js';
 
 export interface VerifyProofOptions extends KeyOptions {
   /** A `.tlog-proof` file. */
@@ -20,7 +21,7 @@ export async function verifyProof(options: VerifyProofOptions): Promise<void> {
   const [file, bytes] = await Promise.all([readFile(proof, 'utf8'), readFile(entry)]);
   try {
     const { index, checkpoint } = ofFile(proof, keys, () => verifyProofFile(file, bytes, keys));
-    console.log(
+    print(
       `${entry} is entry ${index} of ${checkpoint.origin}, which had ${checkpoint.size} entries then.`,
     );
   } catch (error) {

@@ -23,6 +23,7 @@ import {
   readVerificationKeys,
   type VerificationKeys,
 } from './verification-keys.js';
+import { print } from '../../standard-output.js';
 
 export interface VerifyOptions extends KeyOptions {
   readonly databaseUrl?: string;
@@ -61,11 +62,11 @@ export async function verifyLog(options: VerifyOptions): Promise<void> {
   const found = await verified(options, bar.show).finally(bar.end);
   const { report, checkpoint, witnesses } = found;
   if (options.json) {
-    console.log(JSON.stringify(jsonOf(report, witnesses)));
+    print(JSON.stringify(jsonOf(report, witnesses)));
   } else {
     printReport(report);
     if (witnesses && report.faults.length === 0) printWitnesses(witnesses);
-    for (const step of nextSteps(found)) console.log(step);
+    for (const step of nextSteps(found)) print(step);
   }
   if (report.faults.length > 0) {
     process.exitCode = 1;
@@ -162,7 +163,7 @@ function printWitnesses({ checkpoint, cosignatures }: WitnessCheck): void {
   const who = cosignatures.map(
     ({ witness: { name }, timestampSeconds }) => `${name} (${timeOf(timestampSeconds)})`,
   );
-  console.log(`Witnessed: the first ${checkpoint.size} entries, by ${who.join(', ')}.`);
+  print(`Witnessed: the first ${checkpoint.size} entries, by ${who.join(', ')}.`);
 }
 
 function timeOf(timestampSeconds: number): string {
@@ -201,19 +202,19 @@ function nextSteps({ report: { size, faults }, held, keys }: Verified): string[]
 export function printReport({ size, root, retiredBelow, faults }: VerifyReport): void {
   const [first] = faults;
   if (!first && size === 0) {
-    console.log('The log is empty: there is nothing to verify. If it had entries, they are gone.');
+    print('The log is empty: there is nothing to verify. If it had entries, they are gone.');
     return;
   }
   if (!first) {
-    console.log(`The log is whole: ${size} entries, root ${root.toString('base64')}.`);
+    print(`The log is whole: ${size} entries, root ${root.toString('base64')}.`);
     if (retiredBelow > 0) {
-      console.log(`Of the entries below ${retiredBelow} only hashes are kept and were verified.`);
+      print(`Of the entries below ${retiredBelow} only hashes are kept and were verified.`);
     }
     return;
   }
-  console.log(`The log is NOT whole. The first bad index is ${first.index}.`);
+  print(`The log is NOT whole. The first bad index is ${first.index}.`);
   for (const { index, endIndex, kind, detail } of faults) {
     const place = endIndex > index + 1 ? `${index} to ${endIndex - 1}` : String(index);
-    console.log(`  ${place}: ${kind}: ${detail}`);
+    print(`  ${place}: ${kind}: ${detail}`);
   }
 }

@@ -8,6 +8,7 @@ import {
   WitnessServer,
   WitnessStore,
 } from '#libs/witness';
+import { print } from '../../standard-output.js';
 
 export interface CreateWitnessOptions {
   readonly folder: string;
@@ -24,7 +25,7 @@ export interface RunWitnessOptions {
 /** Makes the key of a witness and prints the public one. */
 export async function createWitness({ folder, name }: CreateWitnessOptions): Promise<void> {
   const { verifier } = await createWitnessKey(folder, name);
-  console.log(verifier.toString());
+  print(verifier.toString());
 }
 
 /** Serves a witness until a signal. */

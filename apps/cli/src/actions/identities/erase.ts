@@ -3,6 +3,7 @@ import { type ErasureReport, IdentityAdministrationService } from '#libs/identit
 import { confirm } from '../confirm.js';
 import { nameOption } from '../name-option.js';
 import { operatorCall, type OperatorOptions, withPart } from '../service-part.js';
+import { print } from '../../standard-output.js';
 
 export interface EraseOptions extends OperatorOptions {
   readonly tenant: string;
@@ -34,12 +35,12 @@ function printReport(report: ErasureReport): void {
     const { resource, communicationUserId, status, deletedAt } = mapping;
     const when = deletedAt ? ` ${deletedAt.toISOString()}` : '';
     const why = problem === undefined ? '' : ` (${problem})`;
-    console.log(`${resource} ${communicationUserId ?? 'pending'}: ${status}${when}${why}`);
+    print(`${resource} ${communicationUserId ?? 'pending'}: ${status}${when}${why}`);
   }
   if (assignmentProblem !== undefined) {
-    console.log(`Teams Phone assignment: not deleted (${assignmentProblem})`);
+    print(`Teams Phone assignment: not deleted (${assignmentProblem})`);
   }
-  console.log(
+  print(
     isComplete
       ? `Done. ACS may accept tokens issued before for up to ${effectiveWithinMinutes} minutes.`
       : 'Not complete yet. The service continues in the background; repeat the command to see the progress.',

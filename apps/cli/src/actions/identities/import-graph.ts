@@ -6,6 +6,7 @@ import { AzureCredential } from '#libs/secrets';
 import { operatorCall, type OperatorOptions, withPart } from '../service-part.js';
 import { tenantOption } from '../teams-phone/tenant-option.js';
 import { GraphUsers, type HeroPage } from './graph-users.js';
+import { print } from '../../standard-output.js';
 
 export interface ImportGraphOptions extends OperatorOptions {
   readonly tenant: string;
@@ -52,7 +53,7 @@ export async function importGraph(
       if (next.done) {
         const { lines, created, unchanged, failed, isComplete } = next.value;
         const counts = `${created} created, ${unchanged} unchanged, ${failed} failed`;
-        console.log(`${source.users} users, ${lines} with an identity: ${counts}.`);
+        print(`${source.users} users, ${lines} with an identity: ${counts}.`);
         if (isComplete && resumeFile !== undefined) await rm(resumeFile, { force: true });
         if (!isComplete) console.error('An outage ended the import early. Repeat the command.');
         if (failed > 0 || !isComplete) process.exitCode = 1;
@@ -109,7 +110,7 @@ async function printLines(users: GraphUsers): Promise<void> {
   for await (const page of users.pages()) {
     all += page.users;
     mapped += page.mapped.length;
-    for (const user of page.mapped) console.log(JSON.stringify(user));
+    for (const user of page.mapped) print(JSON.stringify(user));
   }
   console.error(`${all} users, ${mapped} with an identity. Nothing was imported.`);
 }

@@ -4,6 +4,7 @@ import { counted } from '../counted.js';
 import { importFile } from '../line-files.js';
 import { nameOption } from '../name-option.js';
 import { operatorCall, type OperatorOptions, withPart } from '../service-part.js';
+import { print } from '../../standard-output.js';
 
 export interface ImportOptions extends OperatorOptions {
   readonly tenant?: string;
@@ -21,9 +22,7 @@ export async function importIdentities(
     options,
     composition,
   );
-  console.log(
-    `${counted(lines, 'line')}: ${created} created, ${unchanged} unchanged, ${failed} failed.`,
-  );
+  print(`${counted(lines, 'line')}: ${created} created, ${unchanged} unchanged, ${failed} failed.`);
   if (!isComplete) console.error('An outage ended the import early. Import the file again.');
   if (failed > 0) process.exitCode = 1;
 }

@@ -4,6 +4,7 @@ import { counted } from '../counted.js';
 import { importFile } from '../line-files.js';
 import { operatorCall, type OperatorOptions, withPart } from '../service-part.js';
 import { tenantOption } from './tenant-option.js';
+import { print } from '../../standard-output.js';
 
 export interface ImportAssignmentsOptions extends OperatorOptions {
   readonly tenant: string;
@@ -28,7 +29,7 @@ export async function importAssignments(
       ),
   );
   const { lines, created, replaced, unchanged, failed, isComplete } = summary;
-  console.log(
+  print(
     `${counted(lines, 'line')}: ${created} created, ${replaced} replaced, ${unchanged} unchanged, ${failed} failed.`,
   );
   if (!isComplete) console.error('An outage ended the import early. Import the file again.');

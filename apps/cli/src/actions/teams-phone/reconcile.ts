@@ -2,6 +2,7 @@ import { teamsPhonePart, type CompositionOptions } from '#libs/composition';
 import { type AssignmentDifference, AssignmentReconciliation } from '#libs/teams-phone';
 import { operatorCall, type OperatorOptions, withPart } from '../service-part.js';
 import { tenantOption } from './tenant-option.js';
+import { print } from '../../standard-output.js';
 
 export interface ReconcileOptions extends OperatorOptions {
   readonly tenant?: string;
@@ -19,9 +20,9 @@ export async function reconcileAssignments(
       .get(AssignmentReconciliation)
       .reconcile({ tenant, isRepairing: options.repair === true }, operatorCall(options)),
   );
-  for (const difference of report.differences) console.log(lineOf(difference));
+  for (const difference of report.differences) print(lineOf(difference));
   const left = report.differences.filter(isLeft).length;
-  console.log(`${report.compared} compared, ${report.differences.length} differ, ${left} left.`);
+  print(`${report.compared} compared, ${report.differences.length} differ, ${left} left.`);
   if (left > 0) process.exitCode = 1;
 }
 

@@ -5,6 +5,8 @@ import {
   LogDamaged,
   LogOriginDiffers,
   measureClock,
+  measureNewestTime,
+  newestTimeProblem,
   UnusableSigningKey,
 } from '#libs/audit';
 import {
@@ -134,7 +136,11 @@ async function logReport(options: DatabaseChecksOptions): Promise<CheckReport> {
       audit.checkpointFile === undefined
         ? 'without a checkpoint file'
         : 'as the checkpoint file says';
-    return { findings: [], note: file };
+    const problem = newestTimeProblem(await measureNewestTime(database), audit.clockToleranceMs);
+    return {
+      findings: problem === undefined ? [] : [finding('log-ahead', audit.origin, problem)],
+      note: file,
+    };
   } catch (error) {
     // The check of the secrets reports it.
     const isAboutSecrets = error instanceof ServiceError && error.code.startsWith('secret');
