@@ -29,8 +29,8 @@ import type { TransactionalWrite } from './transactional-write.js';
 /** Batches that a deadline has room for: the one in progress, one's own, and the flights of a busy log. */
 const BATCHES_PER_DEADLINE = 6;
 /** From one batch to the next under load: fewer, larger batches cost less. */
-const MIN_INTERVAL_MS = 8;
-const MIN_PACED_ENTRIES = 6;
+const MIN_INTERVAL_MS = 12;
+const MIN_PACED_ENTRIES = 3;
 /** Pause before entries without a deadline are tried again. */
 const RETRY_MS = 1_000;
 /** How long a shutdown waits for entries without a deadline. */
