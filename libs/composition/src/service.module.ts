@@ -45,6 +45,7 @@ import {
   COMMAND_LINE_VARIABLES,
   type Environment,
   settingsOver,
+  withTrials,
 } from './settings.js';
 
 /** How a host's service differs from the default one. */
@@ -155,7 +156,8 @@ export class ServiceModule {
         {
           provide: EnvironmentRemarks,
           inject: [Logger],
-          useFactory: (logger: Logger) => new EnvironmentRemarks(check.remarks, logger),
+          useFactory: async (logger: Logger) =>
+            new EnvironmentRemarks((await withTrials(check)).remarks, logger),
         },
         {
           provide: ConfigurationAuditor,

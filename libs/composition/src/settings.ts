@@ -104,12 +104,17 @@ export function checkService(
   return { ...check, advice, remarks: [...check.remarks, ...advice.map(sentenceOf)] };
 }
 
-/** As `checkService`, and tries what this user may do with files. `config check` and `doctor` call it. */
+/** As `checkService`, and tries what this user may do with files. */
 export async function examineService(
   settings: readonly Settings[],
   environment: Environment,
 ): Promise<ServiceCheck> {
   const check = checkService(settings, environment);
+  return withTrials(check);
+}
+
+/** A check with what trying finds, which takes longer. */
+export async function withTrials(check: ServiceCheck): Promise<ServiceCheck> {
   const found = await adviceOnTrials(check.values);
   return {
     ...check,

@@ -58,13 +58,14 @@ class Draft {
 
   static async open(path: string, mode: number): Promise<Draft> {
     const target = await linked(path);
+    const folder = await stat(dirname(target));
     const former = await stat(target).catch(noneIfMissing);
-    if (former) await refuseKept(target, former);
+    if (former) refuseKept(former, folder);
     // Random: containers that share the folder may have the same process id.
     const draftPath = `${target}.${randomUUID()}.new`;
     const draft = new Draft(target, draftPath, await open(draftPath, 'wx', mode));
     try {
-      await draft.#inherit(former);
+      await draft.#inherit(former, folder);
       return draft;
     } catch (error) {
       await draft.discard();
@@ -89,9 +90,9 @@ class Draft {
     await rm(this.path, { force: true }).catch(() => undefined);
   }
 
-  async #inherit(former: Stats | undefined): Promise<void> {
+  async #inherit(former: Stats | undefined, folder: Stats): Promise<void> {
     const mine = await this.file.stat();
-    const { uid, gid } = former ?? (await stat(dirname(this.target)));
+    const { uid, gid } = former ?? folder;
     // A network share may refuse to set even what is set already.
     if (mine.uid !== uid || (former && mine.gid !== gid))
       await this.file
@@ -117,12 +118,11 @@ async function linked(path: string): Promise<string> {
   }
 }
 
-async function refuseKept(path: string, former: Stats): Promise<void> {
+function refuseKept(former: Stats, folder: Stats): void {
   if (former.isDirectory()) throw refusal('EISDIR', 'it is a folder');
   if (!former.isFile()) throw refusal('EINVAL', 'it is not a regular file');
   const user = process.geteuid?.() ?? 0;
   if (user === 0 || former.uid === user) return;
-  const folder = await stat(dirname(path));
   if ((folder.mode & STICKY) !== 0 && folder.uid !== user)
     throw refusal('EPERM', 'only its owner may replace it in this folder');
 }
