@@ -48,7 +48,7 @@ export default defineConfig({
   environments: { ssr: { resolve }, __vitest__: { resolve } },
   test: {
     // More than there are cores: many specs wait for processes and deadlines.
-    maxWorkers: 7,
+    maxWorkers: 5,
     // What a dependency will take away is found before its next version.
     execArgv: ['--throw-deprecation'],
     sequence: { sequencer: LongestFirst },

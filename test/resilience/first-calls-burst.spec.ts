@@ -19,7 +19,8 @@ beforeAll(async () => {
     cluster: inject('cluster'),
     replicas: 0,
     emulator: { acs: { limits: 'off', signingKeyBits: 1024 } },
-    environment: { ...UNLIMITED_ACS, LOG_LEVEL: 'info' },
+    // A busy machine may take longer to hand out the first permits.
+    environment: { ...UNLIMITED_ACS, LOG_LEVEL: 'info', ACS_BUDGET_MAX_WAIT_MS: '12000' },
   });
 });
 
