@@ -3,6 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { uuidV7 } from '#libs/platform';
 import { SAMPLE_PEOPLE } from '../../../apps/emulator/src/index.js';
 import { acsIdentity, operatorEnvironment } from '../../support/acs-identity.js';
 import { call } from '../../support/call.js';
@@ -87,8 +88,8 @@ describe('identities in several ACS resources', () => {
     // As an earlier release has left it.
     await service().rows(
       `INSERT INTO mapping (id, resource, tenant, subject, kind, status, communication_user_id, is_additional)
-       VALUES (uuidv7(), 'second', $1, $2, 'user', 'active', $3, true)`,
-      [tenant, subject, communicationUserId],
+       VALUES ($4, 'second', $1, $2, 'user', 'active', $3, true)`,
+      [tenant, subject, communicationUserId, uuidV7(Date.now())],
     );
     const again = await call(twoResourcesUrl, 'post', '/v1/identities', {
       token,

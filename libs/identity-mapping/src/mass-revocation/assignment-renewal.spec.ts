@@ -213,7 +213,7 @@ describe('the Teams Phone assignments of a mass revocation', () => {
     await client.query(
       `INSERT INTO teams_phone_assignment
          (id, resource, tenant, object_id, principal_type, client_ids, status, version, created_at, updated_at)
-       SELECT uuidv7(), 'default', $1, gen_random_uuid(), 'user', '{}', 'active', 1, now(), now()
+       SELECT gen_random_uuid(), 'default', $1, gen_random_uuid(), 'user', '{}', 'active', 1, now(), now()
        FROM generate_series(1, $2)`,
       [tenant, MANY],
     );
