@@ -1,4 +1,4 @@
-import { setImmediate, setTimeout as delay } from 'node:timers/promises';
+import { setImmediate } from 'node:timers/promises';
 
 interface Pending<Request, Answer> {
   readonly request: Request;
@@ -11,9 +11,6 @@ const MAX_STATEMENTS = 2;
 /** Fewer wait for a statement that is under way: a statement costs as much as many of its requests. */
 const MIN_REQUESTS_BESIDE_ANOTHER = 16;
 const MAX_REQUESTS_PER_STATEMENT = 256;
-/** From one statement to the next under load: fewer, larger ones cost less. */
-const MIN_INTERVAL_MS = 4;
-const MIN_PACED_REQUESTS = 2;
 
 /** Answers requests of one moment with one statement, so that a burst needs few connections and round trips. */
 export class StatementBatcher<Request, Answer> {
@@ -48,7 +45,6 @@ export class StatementBatcher<Request, Answer> {
 
   async #runStatement(batch: readonly Pending<Request, Answer>[]): Promise<void> {
     this.#statementCount += 1;
-    const startedAt = performance.now();
     try {
       const answers = await this.run(batch.map(({ request }) => request));
       // `run` returns an answer for each request.
@@ -57,10 +53,9 @@ export class StatementBatcher<Request, Answer> {
       });
     } catch (error) {
       for (const { reject } of batch) reject(error);
+    } finally {
+      this.#statementCount -= 1;
     }
-    const pauseMs = MIN_INTERVAL_MS - (performance.now() - startedAt);
-    if (batch.length >= MIN_PACED_REQUESTS && pauseMs > 0) await delay(pauseMs);
-    this.#statementCount -= 1;
     if (this.#pending.length > 0) void this.#start();
   }
 }
