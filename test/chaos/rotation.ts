@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { generateKeyPairSync, randomBytes, randomUUID } from 'node:crypto';
 import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -13,6 +14,8 @@ import { checkLog, fetchLogKeys } from './support/log-checker.js';
 import { sendRequest } from './support/request.js';
 import { SteadyLoad } from './support/steady-load.js';
 
+/** Without a burst, so that connections which only bursts need rest for longer than two seconds. */
+const REST_MS = 2_500;
 const PEOPLE = 40;
 const MAX_POLLED_MS = 60_000;
 const MAX_NOTICED_MS = 2_000;
@@ -268,6 +271,7 @@ async function notify(name: string, version: string): Promise<void> {
 async function newConnections(load: SteadyLoad): Promise<void> {
   const [{ now } = { now: '' }] = await service.rows<{ now: string }>('SELECT now()::text');
   await until('connections that rest', 60_000, async () => {
+    await delay(REST_MS);
     await service.rows(
       `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
        WHERE usename = $1 AND state = 'idle' AND state_change < now() - interval '2 seconds'
