@@ -1,3 +1,4 @@
+export { asUser } from './testing/as-user.js';
 export { communicationUserIdOf } from './testing/communication-user-id-of.js';
 export { MemoryLogger } from './testing/memory-logger.js';
 export { ManualClock } from './testing/manual-clock.js';

@@ -2,6 +2,7 @@ import { chmod, chown, mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { asUser } from '#libs/platform/testing';
 import {
   NoteSigner,
   openCheckpoint,
@@ -192,18 +193,6 @@ const OTHER_USER = 54_322;
 function withUmask(mask: number): void {
   const before = process.umask(mask);
   onTestFinished(() => void process.umask(before));
-}
-
-/** Works as another user; of root only. */
-async function asUser(id: number, work: () => Promise<void>): Promise<void> {
-  process.setegid?.(id);
-  process.seteuid?.(id);
-  try {
-    await work();
-  } finally {
-    process.seteuid?.(0);
-    process.setegid?.(0);
-  }
 }
 
 /** A checkpoint that is signed by a stranger. */

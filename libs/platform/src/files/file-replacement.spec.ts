@@ -16,6 +16,7 @@ import { syncBuiltinESMExports } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { asUser } from '../testing/as-user.js';
 import { assertReplaceable, replaceFile } from './file-replacement.js';
 
 const OTHER_USER = 54_322;
@@ -143,15 +144,3 @@ describe('replaceFile', () => {
     });
   });
 });
-
-/** Works as another user; of root only. */
-async function asUser(id: number, work: () => Promise<void>): Promise<void> {
-  process.setegid?.(id);
-  process.seteuid?.(id);
-  try {
-    await work();
-  } finally {
-    process.seteuid?.(0);
-    process.setegid?.(0);
-  }
-}
