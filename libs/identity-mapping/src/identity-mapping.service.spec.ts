@@ -312,7 +312,7 @@ describe('IdentityMappingService', () => {
     expect([...one.gateway.identities.keys()]).toEqual([mapping.communicationUserId]);
 
     overdue.mockRestore();
-    vi.spyOn(one.map, 'claimOverdueOrphans').mockRejectedValue(new Error('timeout'));
+    vi.spyOn(one.map, 'owedOrphanResources').mockRejectedValue(new Error('timeout'));
     one.gateway.failNext('revoke', new UpstreamUnavailable());
     await one.mappings.revokeTokens({ id: mapping.id, tenant: 'any' }, { actor });
     await one.clock.advance(one.settings.leaseMs + 1);

@@ -43,7 +43,7 @@ export { ServiceClient } from './database/service-client.js';
 export { withOtherPassword } from './database/service-pool.js';
 export { dataSourceOptions } from './database/data-source-options.js';
 export { Database, type Transaction } from './database/database.js';
-export { isLeased, RETRY_IN_MS } from './database/lease-condition.js';
+export { isLeased, isWorkLeaseOver, RETRY_IN_MS } from './database/lease-condition.js';
 export { ReadingDatabase } from './database/reading-database.js';
 export { StatementBatcher } from './database/statement-batcher.js';
 export { deleteInBatches } from './database/delete-in-batches.js';

@@ -9,7 +9,7 @@ import { isProvisioned, type Mapping } from '../model/mapping.js';
 import { OrphanedIdentities } from './orphaned-identities.js';
 import { TokenRevocation } from './token-revocation.js';
 
-/** Mappings of one ACS resource that are taken over under one lease, and completed concurrently. */
+/** Mappings, or orphans, of one ACS resource that are taken over under one lease, and completed concurrently. */
 const BATCH_SIZE = 16;
 
 const CONTEXT: CallContext = {
@@ -67,6 +67,12 @@ export class RecoveryWorker implements OnApplicationBootstrap {
     await this.sweeps.byResource({ find, carryOut }, signal);
   }
 
+  async #deleteOrphans(signal?: AbortSignal): Promise<void> {
+    const find = async (): Promise<readonly string[]> => this.map.owedOrphanResources();
+    const carryOut = async (resource: string): Promise<boolean> => this.#deleteOrphansAt(resource);
+    await this.sweeps.byResource({ find, carryOut }, signal);
+  }
+
   /** @returns whether there may be more; what was not completed has a lease */
   async #completeAt(resource: string): Promise<boolean> {
     const lease = newLease(this.settings.leaseMs, this.clock);
@@ -78,11 +84,12 @@ export class RecoveryWorker implements OnApplicationBootstrap {
     return overdue.length === BATCH_SIZE;
   }
 
-  async #deleteOrphans(signal?: AbortSignal): Promise<void> {
-    if (signal?.aborted) return;
+  /** @returns as above */
+  async #deleteOrphansAt(resource: string): Promise<boolean> {
     const lease = newLease(this.settings.leaseMs, this.clock);
-    const orphans = await this.map.claimOverdueOrphans(BATCH_SIZE, lease);
+    const orphans = await this.map.claimOverdueOrphans(resource, BATCH_SIZE, lease);
     await Promise.all(orphans.map(async (orphan) => this.orphans.delete(orphan, CONTEXT, lease)));
+    return orphans.length === BATCH_SIZE;
   }
 
   async #complete(mapping: Mapping, lease: Lease): Promise<void> {

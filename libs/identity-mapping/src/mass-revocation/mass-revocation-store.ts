@@ -7,7 +7,13 @@ import {
   tokenRecipients,
   type TransactionalWrite,
 } from '#libs/audit';
-import { type CanonicalName, Database, isCanonicalGuid, ReadingDatabase } from '#libs/platform';
+import {
+  type CanonicalName,
+  Database,
+  isCanonicalGuid,
+  isWorkLeaseOver,
+  ReadingDatabase,
+} from '#libs/platform';
 import { AssignmentRenewal, type AssignmentSelection } from '#libs/teams-phone';
 import { MappingChanged } from '../errors.js';
 import type { IdentityKind, Mapping, ProvisionedMapping } from '../model/mapping.js';
@@ -225,14 +231,15 @@ export class MassRevocationStore {
   async claim(lease: Lease): Promise<readonly MassRevocation[]> {
     const rows = await this.database.query<Row>(
       `WITH open AS MATERIALIZED (
-         SELECT id AS open_id, lease_holder AS holder, lease_expires_at AS expires_at FROM revocation
+         SELECT id AS open_id, lease_holder AS holder,
+           ${isWorkLeaseOver('clock_timestamp()')} AS is_over FROM revocation
          WHERE finished_at IS NULL ORDER BY number FOR UPDATE
        ), claimed AS (
          UPDATE revocation
          SET lease_holder = $1, lease_expires_at = clock_timestamp() + $2 * interval '1 ms'
          FROM open
          WHERE id = open_id
-           AND NOT EXISTS (SELECT FROM open WHERE holder <> $1 AND expires_at > clock_timestamp())
+           AND NOT EXISTS (SELECT FROM open WHERE holder <> $1 AND NOT is_over)
          RETURNING ${COLUMNS}
        )
        SELECT * FROM claimed

@@ -1,4 +1,5 @@
 // The statements of changes, each over the rows of all changes of a batch (see `RowChange`).
+import { isWorkLeaseOver } from '#libs/platform';
 import {
   AWAITS_REVOCATION,
   REVOKED_THROUGH_LAST,
@@ -22,7 +23,7 @@ export const TAKE_OVER = `
     ['duration', 'integer'],
   ])}
   WHERE mapping.id = c.id AND mapping.status = 'pending'
-    AND mapping.lease_expires_at < clock_timestamp()
+    AND ${isWorkLeaseOver('clock_timestamp()')}
   RETURNING c.n`;
 
 /** A mass revocation that begins after the claim refuses the identity, which may have come with a token. */

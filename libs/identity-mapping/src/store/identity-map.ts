@@ -155,6 +155,13 @@ export abstract class IdentityMap {
    */
   abstract claimOverdue(resource: string, limit: number, lease: Lease): Promise<readonly Mapping[]>;
 
+  /** @returns the names of the ACS resources with orphans that are to be deleted, also those under a lease */
+  abstract owedOrphanResources(): Promise<readonly string[]>;
+
   /** Takes over orphans in the same way. One that a mapping leads to, or that the log does not have, is left. */
-  abstract claimOverdueOrphans(limit: number, lease: Lease): Promise<readonly Orphan[]>;
+  abstract claimOverdueOrphans(
+    resource: string,
+    limit: number,
+    lease: Lease,
+  ): Promise<readonly Orphan[]>;
 }

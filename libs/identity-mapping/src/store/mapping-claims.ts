@@ -1,4 +1,4 @@
-import { type Database, sqlState, StatementBatcher } from '#libs/platform';
+import { type Database, isWorkLeaseOver, sqlState, StatementBatcher } from '#libs/platform';
 import { LAST_REVOCATION } from '../mass-revocation/revocation-conditions.js';
 import type { Mapping, TenantSubject } from '../model/mapping.js';
 import type { Lease } from './identity-map.js';
@@ -53,7 +53,7 @@ const CLAIM = `
   SELECT * FROM claimed
   UNION ALL
   SELECT stored.* FROM c, LATERAL (
-    SELECT ${SELECT_LIST}, coalesce(lease_expires_at < clock_timestamp(), false), false
+    SELECT ${SELECT_LIST}, coalesce(${isWorkLeaseOver('clock_timestamp()')}, false), false
     ${STORED}
   ) AS stored
   WHERE NOT EXISTS (

@@ -1,4 +1,4 @@
-import { type Database, StatementBatcher } from '#libs/platform';
+import { type Database, isWorkLeaseOver, StatementBatcher } from '#libs/platform';
 import { AWAITS_REVOCATION } from '../mass-revocation/revocation-conditions.js';
 import type { TenantSubject } from '../model/mapping.js';
 import { MAPPING_COLUMNS, type MappingRow } from './mapping-columns.js';
@@ -31,7 +31,7 @@ const FIND = `
     AS c (tenant, subject, n),
   LATERAL (
     SELECT ${COLUMNS},
-      coalesce(lease_expires_at < clock_timestamp(), false) AS "isLeaseExpired"
+      coalesce(${isWorkLeaseOver('clock_timestamp()')}, false) AS "isLeaseExpired"
     FROM mapping
     WHERE tenant = c.tenant AND subject = c.subject AND status <> 'deleted'
     ORDER BY ${PERSON_ORDER} LIMIT 1

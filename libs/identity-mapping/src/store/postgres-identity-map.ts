@@ -189,8 +189,11 @@ export class PostgresIdentityMap extends IdentityMap {
   }
 
   async owedResources(): Promise<readonly string[]> {
-    const rows = await this.database.query<{ value: string }>(statements.OWED_RESOURCES);
-    return rows.map(({ value }) => value);
+    return this.#values(statements.OWED_RESOURCES);
+  }
+
+  async owedOrphanResources(): Promise<readonly string[]> {
+    return this.#values(statements.ORPHANS_OWED_RESOURCES);
   }
 
   async claimOverdue(resource: string, limit: number, lease: Lease): Promise<readonly Mapping[]> {
@@ -199,12 +202,21 @@ export class PostgresIdentityMap extends IdentityMap {
     return rows.map(toMapping);
   }
 
-  async claimOverdueOrphans(limit: number, lease: Lease): Promise<readonly Orphan[]> {
+  async claimOverdueOrphans(
+    resource: string,
+    limit: number,
+    lease: Lease,
+  ): Promise<readonly Orphan[]> {
     const rows = await this.database.query<MappingRow & { orphanId: CommunicationUserId }>(
       statements.CLAIM_OVERDUE_ORPHANS,
-      [limit, lease.holder, lease.durationMs],
+      [limit, lease.holder, lease.durationMs, resource],
     );
     return rows.map((row) => ({ communicationUserId: row.orphanId, mapping: toMapping(row) }));
+  }
+
+  async #values(sql: string): Promise<readonly string[]> {
+    const rows = await this.database.query<{ value: string }>(sql);
+    return rows.map(({ value }) => value);
   }
 
   async #read(condition: string, parameters: readonly unknown[]): Promise<Mapping[]> {

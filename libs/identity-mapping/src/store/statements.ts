@@ -1,4 +1,4 @@
-import { distinctValues } from '#libs/platform';
+import { distinctValues, isWorkLeaseOver } from '#libs/platform';
 import { ORPHANED } from '../model/mapping.js';
 import { LAST_REVOCATION } from '../mass-revocation/revocation-conditions.js';
 import type { MappingSearch } from './identity-map.js';
@@ -44,11 +44,16 @@ export const OWED_RESOURCES = distinctValues(
   ...(['mapping', 'resource', 'lease_expires_at IS NOT NULL'] as const),
 );
 
+export const ORPHANS_OWED_RESOURCES = `
+  SELECT DISTINCT mapping.resource AS value
+  FROM mapping_orphan JOIN mapping ON mapping.id = mapping_orphan.mapping_id
+  WHERE mapping_orphan.lease_expires_at IS NOT NULL`;
+
 /** Without deletions that nobody has requested, which the row check reports. $1 limit, $2 holder, $3 duration, $4 resource */
 export const CLAIM_OVERDUE = `
   WITH overdue AS MATERIALIZED (
     SELECT id AS overdue_id FROM mapping
-    WHERE resource = $4 AND lease_expires_at < now()
+    WHERE resource = $4 AND ${isWorkLeaseOver('now()')}
       AND (status <> 'deleting' OR ${DELETION_IS_RECORDED})
     ORDER BY lease_expires_at LIMIT $1 FOR UPDATE SKIP LOCKED
   ), claimed AS (
@@ -61,12 +66,13 @@ export const CLAIM_OVERDUE = `
 
 /**
  * Without those that a mapping leads to, or that are not in the log; the row check reports them.
- * $1 limit, $2 holder, $3 duration
+ * $1 limit, $2 holder, $3 duration, $4 resource of the mapping for which they were created
  */
 export const CLAIM_OVERDUE_ORPHANS = `
   WITH overdue AS MATERIALIZED (
     SELECT communication_user_id AS overdue_id FROM mapping_orphan
-    WHERE lease_expires_at < now() AND ${ORPHAN_IS_RECORDED}
+    WHERE ${isWorkLeaseOver('now()')} AND ${ORPHAN_IS_RECORDED}
+      AND EXISTS (SELECT FROM mapping WHERE mapping.id = mapping_id AND mapping.resource = $4)
       AND NOT EXISTS (
         SELECT FROM mapping WHERE mapping.communication_user_id = mapping_orphan.communication_user_id)
     ORDER BY lease_expires_at LIMIT $1 FOR UPDATE SKIP LOCKED

@@ -395,9 +395,11 @@ export function describeIdentityMap(name: string, create: () => Promise<Identity
       );
       await subject.outlive(1);
       const due = async (): Promise<(string | undefined)[]> =>
-        (await subject.map.claimOverdueOrphans(100, lease(1))).map(
+        (await subject.map.claimOverdueOrphans(RESOURCE, 100, lease(1))).map(
           (one) => one.communicationUserId,
         );
+      expect(await subject.map.owedOrphanResources()).toContain(RESOURCE);
+      expect(await subject.map.claimOverdueOrphans('elsewhere', 100, lease(1))).toEqual([]);
       expect(await due()).toContain(orphan.communicationUserId);
       await subject.outlive(1);
       await subject.apply(subject.map.finishOrphan(orphan.communicationUserId));

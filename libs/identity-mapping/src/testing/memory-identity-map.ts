@@ -248,8 +248,18 @@ export class MemoryIdentityMap extends IdentityMap {
     return Promise.resolve(overdue.map(({ mapping }) => mapping));
   }
 
-  async claimOverdueOrphans(limit: number, lease: Lease): Promise<readonly Orphan[]> {
+  async owedOrphanResources(): Promise<readonly string[]> {
+    const owed = [...this.#orphans.values()].filter(({ expiresAt }) => expiresAt !== undefined);
+    return Promise.resolve([...new Set(owed.map(({ orphan }) => orphan.mapping.resource))]);
+  }
+
+  async claimOverdueOrphans(
+    resource: string,
+    limit: number,
+    lease: Lease,
+  ): Promise<readonly Orphan[]> {
     const overdue = [...this.#orphans.values()]
+      .filter(({ orphan }) => orphan.mapping.resource === resource)
       .filter(({ expiresAt = Infinity }) => expiresAt < this.clock.now())
       .slice(0, limit);
     for (const row of overdue) row.expiresAt = this.#startLease(lease).expiresAt;

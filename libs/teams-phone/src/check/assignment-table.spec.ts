@@ -202,3 +202,19 @@ describe('the background verification of assignments', () => {
     expect(await found()).toEqual([]);
   });
 });
+
+it('carries an assignment out whose lease ends later than any of the service', async () => {
+  gateway.failNext('assign', new UpstreamUnavailable());
+  const { id } = await put();
+  await superuser.query(
+    `UPDATE teams_phone_assignment
+     SET lease_holder = gen_random_uuid(), lease_expires_at = 'infinity' WHERE id = $1`,
+    [id],
+  );
+  await services.recovery.sweep();
+  const { rows } = await superuser.query(
+    'SELECT status FROM teams_phone_assignment WHERE id = $1',
+    [id],
+  );
+  expect(rows).toEqual([{ status: 'active' }]);
+});

@@ -1,7 +1,14 @@
 import { Injectable } from '@nestjs/common';
 import type { RowChange, TransactionalWrite } from '#libs/audit';
 import type { AssignmentHolder, PrincipalType } from '#libs/communication-services';
-import { Database, distinctValues, type Guid, type Lease, ReadingDatabase } from '#libs/platform';
+import {
+  Database,
+  distinctValues,
+  type Guid,
+  isWorkLeaseOver,
+  type Lease,
+  ReadingDatabase,
+} from '#libs/platform';
 import type { Assignment, AssignmentStatus, OwedAssignment } from '../assignment.js';
 import { AssignmentChanged } from '../errors.js';
 import {
@@ -88,7 +95,7 @@ const HOLD = `
     SET lease_holder = $2, lease_expires_at = clock_timestamp() + $3 * interval '1 ms'
     FROM before
     WHERE id = before.assignment AND status IN (${OWED})
-      AND (lease_holder = $2 OR lease_expires_at <= clock_timestamp())
+      AND (lease_holder = $2 OR ${isWorkLeaseOver('clock_timestamp()')})
     RETURNING ${columns('status')}, coalesce(before.holder <> $2, false) AS "isTakeover"
   )
   SELECT * FROM held`;
@@ -295,7 +302,7 @@ export class PostgresAssignmentStore extends AssignmentStore {
 
   async overdue(resource: string, limit: number): Promise<readonly string[]> {
     const sql = `
-      SELECT id FROM teams_phone_assignment WHERE resource = $1 AND lease_expires_at < now()
+      SELECT id FROM teams_phone_assignment WHERE resource = $1 AND ${isWorkLeaseOver('now()')}
       ORDER BY lease_expires_at LIMIT $2`;
     const rows = await this.database.query<{ id: string }>(sql, [resource, limit]);
     return rows.map(({ id }) => id);

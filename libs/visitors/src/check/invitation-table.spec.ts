@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type AuditEvent, RecordedTablePart } from '#libs/audit';
 import { openTestLog, type TestLog, TestVerifier } from '#libs/audit/testing';
 import { RecordedMappings } from '#libs/identity-mapping/testing';
-import { canonicalName } from '#libs/platform';
+import { type CanonicalName, canonicalName } from '#libs/platform';
 import { testDatabase, type TestDatabase } from '#libs/platform/testing';
 import type { OpenedInvitation } from '../invitation.js';
 import { InvitationStore } from '../store/invitation-store.js';
@@ -19,6 +19,7 @@ let store: InvitationStore;
 let verifier: TestVerifier;
 let superuser: pg.Client;
 let used: OpenedInvitation;
+let visitor: CanonicalName;
 let ended: OpenedInvitation;
 
 beforeAll(async () => {
@@ -31,12 +32,15 @@ beforeAll(async () => {
   await superuser.connect();
   await superuser.query('SET session_replication_role = replica');
   [used, ended] = [await invite(2), await invite(1)];
-  await letIn(used);
+  visitor = await letIn(used);
+  const identity = { tenant: mappings.tenant, subject: visitor, kind: 'visitor' } as const;
+  await mappings.services.mappings.ensureActive({ identity, ...mappings.context });
   await store.take(used, { id: randomUUID(), leaseMs: HOUR_MS });
   await letIn(ended);
   await end(ended);
   await invite(1);
   await superuser.query('CREATE TEMP TABLE kept AS SELECT * FROM invitation');
+  await superuser.query('CREATE TEMP TABLE kept_visitors AS SELECT * FROM visitor');
 });
 
 afterAll(async () => {
@@ -67,18 +71,20 @@ async function invite(maxUses: number): Promise<OpenedInvitation> {
   return { id, hash };
 }
 
-async function letIn(opened: OpenedInvitation): Promise<void> {
-  const id = randomUUID();
+/** @returns the subject of the visitor's identity */
+async function letIn(opened: OpenedInvitation): Promise<CanonicalName> {
+  const id = canonicalName(randomUUID());
   await store.take(opened, { id, leaseMs: HOUR_MS });
   const { tenant } = mappings;
   await log.trail.record(
     {
       ...{ action: 'token.issue', outcome: 'success' },
       actor: { kind: 'visitor', tenant, invitation: opened.id },
-      target: { tenant, subject: canonicalName(id), kind: 'visitor' },
+      target: { tenant, subject: id, kind: 'visitor' },
     },
     store.admit(id, new Date(Date.now() + HOUR_MS)),
   );
+  return id;
 }
 
 async function end({ id }: OpenedInvitation): Promise<void> {
@@ -122,6 +128,19 @@ describe('the background verification of invitations', () => {
       expect.stringMatching(`^column-differs invitation ${ended.id}: ended_at `),
     ]);
     await restore();
+  });
+
+  it.each([
+    ['later', `UPDATE visitor SET due_at = 'infinity'`],
+    ['never', 'UPDATE visitor SET due_at = NULL'],
+    ['never, without a row', 'DELETE FROM visitor'],
+  ])('finds that the identity of a visitor is to be deleted %s', async (_, statement) => {
+    await superuser.query(`${statement} WHERE id = '${visitor}'`);
+    expect(await found()).toEqual([
+      expect.stringMatching(`^column-differs invitation ${used.id}: visitor.due_at `),
+    ]);
+    await superuser.query('DELETE FROM visitor; INSERT INTO visitor SELECT * FROM kept_visitors');
+    expect(await found()).toEqual([]);
   });
 
   it('finds one that was given the id of another, and one that was added', async () => {

@@ -29,7 +29,15 @@ interface StoredInvitation {
   readonly reserved: number;
   /** Tokens of visitors in the log, of which one more than `uses` are counted at most. */
   readonly tokens: number;
+  /** Visitors with an identity that nothing deletes when it is over. */
+  readonly kept: number;
 }
+
+/** The longest life of a token, and of an identity after it in any configuration, and an hour for late work. */
+const LONGEST_VISIT = `interval '8 days 1 hour'`;
+
+/** A uuid in text: anything else can't be the id of a visitor. */
+const UUID = `'^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'`;
 
 const ROWS = `
   SELECT i.id, i.tenant, i.meeting, i.scopes, i.max_uses AS "maxUses", i.uses,
@@ -38,12 +46,22 @@ const ROWS = `
     extract(epoch FROM i.ended_at) * 1000 AS "endedMs",
     (SELECT count(*)::integer FROM visitor v
      WHERE v.invitation_id = i.id AND v.status = 'reserved') AS reserved,
-    (SELECT count(*)::integer FROM (
-       SELECT FROM audit_entry
-       WHERE actor_subject = i.id::text AND target_subject IS NOT NULL
-         AND action = 'token.issue' AND outcome = 'success'
-       LIMIT i.uses + 1) AS issued) AS tokens
-  FROM invitation i WHERE i.id > $1 AND ($2::uuid IS NULL OR i.id <= $2) ORDER BY i.id`;
+    issued.tokens, issued.kept
+  FROM invitation i, LATERAL (
+    SELECT count(*)::integer AS tokens, count(*) FILTER (WHERE is_kept)::integer AS kept
+    FROM (
+      SELECT EXISTS (
+          SELECT FROM mapping WHERE mapping.tenant = i.tenant AND mapping.subject = token.target_subject
+            AND mapping.status <> 'deleted' AND mapping.status <> 'deleting')
+        AND NOT EXISTS (
+          SELECT FROM visitor
+          WHERE id = CASE WHEN token.target_subject ~ ${UUID} THEN token.target_subject::uuid END
+            AND due_at < now() + ${LONGEST_VISIT}) AS is_kept
+      FROM audit_entry AS token
+      WHERE token.actor_subject = i.id::text AND token.target_subject IS NOT NULL
+        AND token.action = 'token.issue' AND token.outcome = 'success'
+      LIMIT i.uses + 1) AS one) AS issued
+  WHERE i.id > $1 AND ($2::uuid IS NULL OR i.id <= $2) ORDER BY i.id`;
 
 /** The entries about the rows; those of the mass revocations that may have ended them have no such column. */
 const ENTRIES = `
@@ -64,7 +82,7 @@ export class InvitationTable implements RecordedTable {
   readonly name = 'invitations';
   readonly noun = 'invitation';
   readonly table = 'invitation';
-  readonly reads = ['invitation', 'visitor'];
+  readonly reads = ['invitation', 'visitor', 'mapping'];
   readonly actions = ['invitation.create', 'invitation.end', 'revocation.start'];
 
   async compareRows(
@@ -140,6 +158,7 @@ function compareRow(
     ...(creation ? differingColumns(row, creation) : []),
     ...(isEndRight ? [] : ['ended_at']),
     ...(isCounted ? [] : ['uses']),
+    ...(row.kept > 0 ? ['visitor.due_at'] : []),
   ];
   return columns.map((detail) => ({
     ...{ kind: 'column-differs', row: row.id, detail },
