@@ -16,7 +16,6 @@
  * missed.
  */
 import { writeFile } from 'node:fs/promises';
-import { parseArgs } from 'node:util';
 import { type TestCluster } from '#libs/platform/testing';
 import { startTestCluster } from '../test/support/test-cluster.js';
 import { measureAppend } from './audit-append.js';
@@ -24,28 +23,24 @@ import { measureIssuance } from './audit-issuance.js';
 import { measureReads } from './audit-reads.js';
 import { auditReport, type PartReport, partText } from './audit-report.js';
 import { measureVerification } from './audit-verify.js';
+import { benchmarkOptions } from './options.js';
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    entries: { type: 'string', default: '100000' },
-    callers: { type: 'string', default: '4096' },
-    tokens: { type: 'string', default: '1000' },
-    'verify-size': { type: 'string', default: '1000000' },
-    large: { type: 'string', default: '5000000' },
-  },
-});
+const options = benchmarkOptions(
+  import.meta.url,
+  { entries: 100_000, callers: 4096, tokens: 1000, 'verify-size': 1_000_000, large: 5_000_000 },
+  ['append', 'issuance', 'verify', 'reads'],
+);
 const parts: Record<string, (cluster: TestCluster) => Promise<PartReport>> = {
   append: async (cluster) =>
-    measureAppend(cluster, { entries: Number(values.entries), callers: Number(values.callers) }),
-  issuance: async (cluster) => measureIssuance(cluster, Number(values.tokens)),
-  verify: async (cluster) => measureVerification(cluster, Number(values['verify-size'])),
-  reads: async (cluster) => measureReads(cluster, Number(values.large)),
+    measureAppend(cluster, { entries: options.entries, callers: options.callers }),
+  issuance: async (cluster) => measureIssuance(cluster, options.tokens),
+  verify: async (cluster) => measureVerification(cluster, options['verify-size']),
+  reads: async (cluster) => measureReads(cluster, options.large),
 };
 /** Reads don't depend on durability, and the log is filled faster without it. */
 const DURABLE_PARTS = new Set(['append', 'issuance']);
 
-const names = positionals.length === 0 ? Object.keys(parts) : positionals;
+const names = options.words.length === 0 ? Object.keys(parts) : options.words;
 const command = ['npm run bench:audit --', ...process.argv.slice(2)].join(' ').replace(/ --$/, '');
 const reports: PartReport[] = [];
 for (const name of names) {

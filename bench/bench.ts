@@ -15,9 +15,8 @@
  */
 import { execFileSync } from 'node:child_process';
 import { mkdir, writeFile } from 'node:fs/promises';
-import { parseArgs } from 'node:util';
 import { progressBar } from '../apps/cli/src/actions/progress-bar.js';
-import { bundleWithoutAudit, contenderKind } from './contenders/contenders.js';
+import { bundleWithoutAudit, CONTENDERS, contenderKind } from './contenders/contenders.js';
 import { machine, today, whole } from './figures.js';
 import { Group } from './run/group.js';
 import { latencyChart } from './run/latency-chart.js';
@@ -26,49 +25,42 @@ import { profileCpu, profileHeap, PROFILER_OPTIONS } from './run/profile.js';
 import { ratiosOf, reportOf } from './run/report.js';
 import { Rig } from './run/rig.js';
 import { type BenchmarkRun, type ContenderFacts, PERCENTILES, type Sample } from './run/samples.js';
+import { benchmarkOptions, exitAfterMisuse } from './options.js';
 
 /** Tokens per CPU second, as a share of the floor's: half of what is normal. */
 const LEAST_OF_FLOOR = 0.2;
 
-const { values } = parseArgs({
-  options: {
-    quick: { type: 'boolean', default: false },
-    only: { type: 'string' },
-    rounds: { type: 'string' },
-    seconds: { type: 'string' },
-    profile: { type: 'string' },
-    heap: { type: 'string' },
-  },
+const options = benchmarkOptions(import.meta.url, {
+  ...{ quick: false, only: '', rounds: 0, seconds: 0, profile: '', heap: '' },
 });
-for (const [option, least] of [
-  ['rounds', 2],
-  ['seconds', 1],
-] as const) {
-  const value = values[option];
-  if (value === undefined || (Number.isInteger(Number(value)) && Number(value) >= least)) continue;
-  const reason = option === 'rounds' ? ': the first one is left out' : '';
-  console.error(`--${option} is an integer of at least ${least}${reason}.`);
-  process.exit(2);
+if (options.rounds === 1) {
+  exitAfterMisuse(import.meta.url, '--rounds must be at least 2: the first one is left out');
+}
+const only = options.only === '' ? undefined : options.only.split(',');
+const unknown = only?.find((name) => !CONTENDERS.some((one) => one.name === name));
+if (unknown !== undefined) {
+  const known = CONTENDERS.map(({ name }) => name).join(', ');
+  exitAfterMisuse(import.meta.url, `'${unknown}' is none of ${known}`);
 }
 const startedAt = performance.now();
 /** Before this process is pinned to some of the cores. */
 const measuredOn = machine();
 const rig = await Rig.start();
 try {
-  if (values.profile ?? values.heap) console.log(await profile(rig));
+  if (options.profile || options.heap) console.log(await profile(rig));
   else await benchmark(rig);
 } finally {
   await rig.stop();
 }
 
 async function benchmark(rig: Rig): Promise<void> {
-  const run = await measure(rig, shortened(values.quick ? quickPlan() : fullPlan()));
+  const run = await measure(rig, shortened(options.quick ? quickPlan() : fullPlan()));
   const report = reportOf(run);
   console.log(report);
   const ratios = Object.entries(ratiosOf(run)).filter(([, ratio]) => !Number.isNaN(ratio));
   for (const [what, ratio] of ratios) console.log(`${what}: ${ratio.toFixed(2)}`);
-  const isShortened = [values.only, values.rounds, values.seconds].some((one) => one !== undefined);
-  if (!values.quick && !isShortened) await save(run, report);
+  const isShortened = only !== undefined || options.rounds > 0 || options.seconds > 0;
+  if (!options.quick && !isShortened) await save(run, report);
   const [[, ofFloor] = ['', Number.NaN]] = ratios;
   if (ofFloor < LEAST_OF_FLOOR) {
     console.error(`The service gives less than ${LEAST_OF_FLOOR} of the floor's tokens.`);
@@ -116,11 +108,11 @@ async function measure(rig: Rig, plan: readonly PlannedGroup[]): Promise<Benchma
 async function profile(rig: Rig): Promise<string> {
   const kind = contenderKind('service');
   const home = await rig.newHome(kind);
-  const environment = { ...home.environment, ...(values.heap && { PROFILE_HEAP: 'yes' }) };
+  const environment = { ...home.environment, ...(options.heap && { PROFILE_HEAP: 'yes' }) };
   const service = await rig.startContender(kind, { ...home, environment }, PROFILER_OPTIONS);
   const texts = [
-    values.heap && (await profileHeap(service, rig.generator, values.heap)),
-    values.profile && (await profileCpu(service, rig.generator, values.profile)),
+    options.heap && (await profileHeap(service, rig.generator, options.heap)),
+    options.profile && (await profileCpu(service, rig.generator, options.profile)),
   ];
   await service.stop();
   return texts.filter(Boolean).join('\n\n');
@@ -128,15 +120,14 @@ async function profile(rig: Rig): Promise<string> {
 
 /** Of the contenders and the time that the command line wants. */
 function shortened(plan: readonly PlannedGroup[]): PlannedGroup[] {
-  const only = values.only?.split(',').map((name) => contenderKind(name).name);
   return plan
     .map((group) => ({
       ...group,
-      contenders: group.contenders.filter((name) => !only || only.includes(name)),
+      contenders: group.contenders.filter((name) => only?.includes(name) ?? true),
       loads: group.loads.map((load) =>
-        'seconds' in load && values.seconds ? { ...load, seconds: Number(values.seconds) } : load,
+        'seconds' in load && options.seconds > 0 ? { ...load, seconds: options.seconds } : load,
       ),
-      rounds: Number(values.rounds ?? group.rounds),
+      rounds: options.rounds || group.rounds,
     }))
     .filter(({ contenders }) => contenders.length > 0);
 }

@@ -15,7 +15,6 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import { Pool } from 'undici';
 import { PERMISSIONS } from '#libs/authentication';
 import { openTestLog } from '#libs/audit/testing';
@@ -23,6 +22,7 @@ import { Service } from '../test/support/service.js';
 import { startTestCluster } from '../test/support/test-cluster.js';
 import { entryAt } from './audit-filler.js';
 import { machine, median, quantile, today, whole } from './figures.js';
+import { benchmarkOptions } from './options.js';
 
 const FLOOD = fileURLToPath(new URL('./bulkheads-flood.js', import.meta.url));
 const MAX_RATIO = 2;
@@ -33,18 +33,9 @@ const FILL_BATCH = 1_000;
 /** Until every reader has had an answer. */
 const WARM_UP_MS = 4_000;
 
-const { values } = parseArgs({
-  options: {
-    entries: { type: 'string', default: '120000' },
-    tokens: { type: 'string', default: '400' },
-    rounds: { type: 'string', default: '5' },
-  },
+const { entries, tokens, rounds } = benchmarkOptions(import.meta.url, {
+  ...{ entries: 120_000, tokens: 400, rounds: 5 },
 });
-const [entries, tokens, rounds] = [values.entries, values.tokens, values.rounds].map(Number) as [
-  number,
-  number,
-  number,
-];
 
 interface Round {
   readonly idle: readonly number[];

@@ -8,7 +8,6 @@
 import { spawn } from 'node:child_process';
 import { readFile, writeFile } from 'node:fs/promises';
 import { text } from 'node:stream/consumers';
-import { parseArgs } from 'node:util';
 import type { MappingCheckReport } from '#libs/identity-mapping';
 import { openTestLog, type TestLog } from '#libs/audit/testing';
 import { cloneDatabase, type TestDatabase } from '#libs/platform/testing';
@@ -16,14 +15,9 @@ import { compileCache, repositoryRoot } from '../test/support/root.js';
 import { startTestCluster } from '../test/support/test-cluster.js';
 import { today } from './figures.js';
 import { MappingFiller } from './mapping-filler.js';
+import { benchmarkOptions } from './options.js';
 
-const { values } = parseArgs({
-  options: {
-    mappings: { type: 'string', default: '1000000' },
-    tokens: { type: 'string', default: '1' },
-  },
-});
-const [mappings, tokens] = [Number(values.mappings), Number(values.tokens)];
+const { mappings, tokens } = benchmarkOptions(import.meta.url, { mappings: 1_000_000, tokens: 1 });
 const SLICE = 50_000;
 
 async function fill(log: TestLog): Promise<void> {

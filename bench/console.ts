@@ -13,7 +13,6 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import type { Browser, Page } from 'playwright-core';
 import { consoleProviders } from '../apps/local/src/console-providers.js';
 import { launchBrowser } from '../test/support/browser.js';
@@ -22,6 +21,7 @@ import { startTestCluster } from '../test/support/test-cluster.js';
 import { fillLog, nameOf, subjectOf, tokenIdOf, traceIdOf } from './audit-filler.js';
 import { auditReport, type Figure, partText, type PartReport } from './audit-report.js';
 import { median, whole } from './figures.js';
+import { benchmarkOptions } from './options.js';
 
 const GOAL_MS = 1_000;
 const ROWS = 10_000;
@@ -33,14 +33,7 @@ const OBSERVER = `new MutationObserver(() => {
 }).observe(document, { subtree: true, childList: true })`;
 const AUDITOR = 'Grace Green';
 
-const { values } = parseArgs({
-  options: {
-    entries: { type: 'string', default: '100000' },
-    rounds: { type: 'string', default: '7' },
-  },
-});
-const entries = Number(values.entries);
-const rounds = Number(values.rounds);
+const { entries, rounds } = benchmarkOptions(import.meta.url, { entries: 100_000, rounds: 7 });
 
 /** What is searched for in a round: a fragment of the address, or what is typed into the search box. */
 type Search = (nth: number) => { readonly fragment: string } | { readonly typed: string };

@@ -7,7 +7,6 @@
  */
 import { randomUUID } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
-import { parseArgs } from 'node:util';
 import { DataSource } from 'typeorm';
 import { type MappingSearch, PostgresIdentityMap } from '#libs/identity-mapping';
 import { canonicalName, ReadingDatabase, dataSourceOptions, SystemClock } from '#libs/platform';
@@ -15,18 +14,16 @@ import { communicationUserIdOf, cloneDatabase } from '#libs/platform/testing';
 import { startTestCluster } from '../test/support/test-cluster.js';
 import { median, quantile, today } from './figures.js';
 import { measureImport } from './identity-import-memory.js';
+import { benchmarkOptions } from './options.js';
 
-const { values } = parseArgs({
-  options: {
-    small: { type: 'string', default: '10000' },
-    large: { type: 'string', default: '1000000' },
-    lines: { type: 'string', default: '100000' },
-    rounds: { type: 'string', default: '300' },
-  },
+const {
+  small,
+  large,
+  lines: importedLines,
+  rounds,
+} = benchmarkOptions(import.meta.url, {
+  ...{ small: 10_000, large: 1_000_000, lines: 100_000, rounds: 300 },
 });
-const small = Number(values.small);
-const large = Number(values.large);
-const rounds = Number(values.rounds);
 const WARM_UP_ROUNDS = 30;
 const MAX_RATIO = 1.5;
 
@@ -168,7 +165,7 @@ try {
   }
   for (const one of filled) await one.close();
   lines.push('', `The highest ratio is ${highest.toFixed(2)}; the limit is ${MAX_RATIO}.`, '');
-  lines.push(...(await measureImport(cluster, Number(values.lines), `bench-${randomUUID()}`)));
+  lines.push(...(await measureImport(cluster, importedLines, `bench-${randomUUID()}`)));
   await mkdir('bench/results', { recursive: true });
   await writeFile('bench/results/identity-scale.md', `${lines.join('\n')}\n`);
   console.log(lines.slice(-12).join('\n'));

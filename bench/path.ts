@@ -15,11 +15,11 @@ import { type Profiler, Session } from 'node:inspector/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import { createApi } from '../apps/api/src/create-api.js';
 import { apiEnvironment } from '../apps/local/src/api-environment.js';
 import { Service } from '../test/support/service.js';
 import { startTestCluster } from '../test/support/test-cluster.js';
+import { benchmarkOptions } from './options.js';
 
 /** Longer than a request, its audit entry and the aggregation of refusals. */
 const WINDOW_MS = 1_500;
@@ -27,9 +27,7 @@ const WINDOW_MS = 1_500;
 const SETTLE_MS = 5_000;
 const ROOT = fileURLToPath(new URL('../', import.meta.url));
 
-const { values } = parseArgs({
-  options: { rounds: { type: 'string', default: '3' }, list: { type: 'boolean', default: false } },
-});
+const { rounds, list } = benchmarkOptions(import.meta.url, { rounds: 3, list: false });
 
 interface RanFunction {
   readonly name: string;
@@ -98,7 +96,7 @@ async function measure({ emulator, database }: Service): Promise<ReadonlyMap<str
     const add = (name: string, path: Path): void => {
       runs.set(name, [...(runs.get(name) ?? []), path]);
     };
-    for (let round = 0; round < Number(values.rounds); round += 1) {
+    for (let round = 0; round < rounds; round += 1) {
       const person = await newPerson();
       add('first token, identity created', await window(async () => request(person, 200)));
       add('later token', await window(async () => request(person, 200)));
@@ -187,7 +185,7 @@ function report(paths: ReadonlyMap<string, Path>): void {
       ),
     ].join('\n'),
   );
-  if (!values.list) return;
+  if (!list) return;
   for (const [name, path] of paths) {
     console.log(`\n# ${name}`);
     for (const [file, functions] of [...path].sort(([a], [b]) => (a < b ? -1 : 1))) {

@@ -7,26 +7,21 @@
  * request failed or when the last fifth of the time needs over a tenth more memory than the second fifth.
  */
 import { writeFile } from 'node:fs/promises';
-import { parseArgs } from 'node:util';
 import { repositoryRoot } from '../test/support/root.js';
 import { contenderKind } from './contenders/contenders.js';
 import { machine, median, quantile, table, today, whole } from './figures.js';
 import { ACS_LATENCY_MS } from './run/plan.js';
 import { Rig } from './run/rig.js';
+import { benchmarkOptions, exitAfterMisuse } from './options.js';
 
 const CHUNKS_PER_MINUTE = 4;
 const MAX_GROWTH = 1.1;
 
-const { values } = parseArgs({
-  options: {
-    minutes: { type: 'string', default: '10' },
-    'per-second': { type: 'string', default: '300' },
-  },
+const { minutes, 'per-second': perSecond } = benchmarkOptions(import.meta.url, {
+  ...{ minutes: 10, 'per-second': 300 },
 });
-const [minutes, perSecond] = [Number(values.minutes), Number(values['per-second'])];
-if (!(Number.isInteger(minutes) && minutes >= 5 && perSecond > 0)) {
-  console.error('--minutes is an integer of at least 5, --per-second a positive number.');
-  process.exit(2);
+if (minutes < 5) {
+  exitAfterMisuse(import.meta.url, '--minutes must be at least 5');
 }
 
 /** What was measured within one minute. */

@@ -14,20 +14,20 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { parseArgs, promisify } from 'node:util';
+import { promisify } from 'node:util';
 import { COMPILED_API } from '../apps/local/src/api-process.js';
 import { FunctionsHost } from '../test/support/functions-host.js';
 import { startTestCluster } from '../test/support/test-cluster.js';
 import { Service } from '../test/support/service.js';
 import { machine, median, today } from './figures.js';
+import { benchmarkOptions } from './options.js';
 
 /** Median from the start of the process until it is ready. */
 const GOAL_MS = 2_000;
 /** Median from the start of the process of a function app until its host has the first answer. */
 const FUNCTION_APP_GOAL_MS = 1_500;
 
-const { values } = parseArgs({ options: { rounds: { type: 'string', default: '10' } } });
-const rounds = Number(values.rounds);
+const { rounds } = benchmarkOptions(import.meta.url, { rounds: 10 });
 
 const times = {
   listening: [] as number[],

@@ -7,21 +7,17 @@
  * bench/results/storage.md.
  */
 import { writeFile } from 'node:fs/promises';
-import { parseArgs } from 'node:util';
 import { firstCall, newPeople, UNLIMITED_ACS } from '../test/support/first-calls.js';
 import { repositoryRoot } from '../test/support/root.js';
 import { Service } from '../test/support/service.js';
 import { startTestCluster } from '../test/support/test-cluster.js';
 import type { Person } from '../test/support/tokens-api.js';
 import { machine, today, whole } from './figures.js';
+import { benchmarkOptions } from './options.js';
 
-const { values } = parseArgs({
-  options: {
-    people: { type: 'string', default: '1000' },
-    tokens: { type: 'string', default: '5000' },
-  },
+const { people: peopleCount, tokens } = benchmarkOptions(import.meta.url, {
+  ...{ people: 1000, tokens: 5000 },
 });
-const [peopleCount, tokens] = [Number(values.people), Number(values.tokens)];
 const CONCURRENT = 64;
 
 const cluster = await startTestCluster();

@@ -26,7 +26,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { getCACertificates, setDefaultCACertificates } from 'node:tls';
-import { parseArgs } from 'node:util';
 import { randomUUID } from 'node:crypto';
 import type { Balancing } from '#libs/request-budget/testing';
 import { BUILT_IN_POLICY } from '#libs/token-issuance';
@@ -40,30 +39,28 @@ import { delayDatabase } from './storm-delay.js';
 import { peopleFor, type Person, personOf, TENANTS } from './storm-people.js';
 import { type AcsCalls, measure, stormReport, type StormResult } from './storm-report.js';
 import { type RunningStorm, type Scenario, SCENARIOS } from './storm-scenarios.js';
+import { benchmarkOptions, exitAfterMisuse } from './options.js';
 
 const ALL = [...Object.keys(SCENARIOS), 'naive'];
-const { values } = parseArgs({
-  options: {
-    people: { type: 'string', default: '5000' },
-    limit: { type: 'string', default: '1000' },
-    'window-ms': { type: 'string', default: '30000' },
-    only: { type: 'string', default: ALL.join(',') },
-    balancing: { type: 'string', default: 'connection' },
-    lenient: { type: 'boolean', default: false },
-  },
+const options = benchmarkOptions(import.meta.url, {
+  ...{ people: 5000, limit: 1000, 'window-ms': 30_000, only: ALL.join(',') },
+  ...{ balancing: 'connection', lenient: false },
 });
-const limit = Number(values.limit);
-const windowMs = Number(values['window-ms']);
-const count = Number(values.people);
-const balancing: Balancing = values.balancing === 'request' ? 'request' : 'connection';
-const selected = values.only.split(',');
+const { limit, 'window-ms': windowMs, people: count } = options;
+const balancing: Balancing = options.balancing === 'request' ? 'request' : 'connection';
+const selected = options.only.split(',');
 const REPLICAS = 3;
 const limits = {
   ...{ create: limit, createWithToken: limit, issue: limit },
   ...{ revoke: limit, delete: limit, exchange: limit },
 };
 
-for (const id of selected) if (!ALL.includes(id)) throw new Error(`there is no scenario '${id}'`);
+for (const id of selected) {
+  if (!ALL.includes(id)) exitAfterMisuse(import.meta.url, `'${id}' is none of ${ALL.join(', ')}`);
+}
+if (!['connection', 'request'].includes(options.balancing)) {
+  exitAfterMisuse(import.meta.url, '--balancing is connection or request');
+}
 const directory = await mkdtemp(join(tmpdir(), 'acs-identity-storm-'));
 const reusePolicy = join(directory, 'policy.yaml');
 await writeFile(reusePolicy, BUILT_IN_POLICY.replace('teamsTokens: true', 'reuse: true'));
@@ -84,9 +81,9 @@ try {
   await rm(directory, { recursive: true, force: true });
 }
 const report = stormReport(results, {
-  command: `npm run bench:storm -- --people ${count} --limit ${limit} --window-ms ${windowMs} --balancing ${balancing} --only ${values.only}`,
+  command: `npm run bench:storm -- --people ${count} --limit ${limit} --window-ms ${windowMs} --balancing ${balancing} --only ${options.only}`,
   machine: machine(),
-  ...{ limit, windowMs, count, balancing, replicas: REPLICAS, isLenient: values.lenient },
+  ...{ limit, windowMs, count, balancing, replicas: REPLICAS, isLenient: options.lenient },
 });
 console.log(report.text);
 if (selected.length === ALL.length) await writeFile('bench/results/storm.md', report.text);

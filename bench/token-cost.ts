@@ -14,25 +14,20 @@
 import { execFile, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import { parseArgs, promisify } from 'node:util';
+import { promisify } from 'node:util';
 import type { Service } from '../test/support/service.js';
 import { startTestCluster } from '../test/support/test-cluster.js';
 import { machine, median, table, whole } from './figures.js';
 import { childrenOf, cpuMicros } from './run/process-usage.js';
 import { bearers, issuedCount, startUnlimited, TokenCallers } from './run/token-callers.js';
+import { benchmarkOptions } from './options.js';
 
 const PEOPLE = 600;
 const WARM_UP_TOKENS = 3_000;
-const { values } = parseArgs({
-  options: {
-    against: { type: 'string' },
-    rounds: { type: 'string', default: '12' },
-    tokens: { type: 'string', default: '500' },
-    first: { type: 'boolean', default: false },
-    telemetry: { type: 'boolean', default: false },
-  },
+const options = benchmarkOptions(import.meta.url, {
+  ...{ against: '', rounds: 12, tokens: 500, first: false, telemetry: false },
 });
-const tokens = Number(values.tokens);
+const { rounds, tokens } = options;
 
 interface Contender {
   readonly name: string;
@@ -51,14 +46,14 @@ try {
   const service = await startUnlimited(cluster);
   try {
     const contenders: Contender[] = [];
-    if (values.against !== undefined)
-      contenders.push(await contender(service, 'the other build', {}, values.against));
-    if (values.telemetry) {
+    if (options.against !== '')
+      contenders.push(await contender(service, 'the other build', {}, options.against));
+    if (options.telemetry) {
       const name = 'no call of tracing';
       contenders.push(await contender(service, name, {}, await bundleWithoutTracing()));
     }
     contenders.push(await contender(service, 'this build'));
-    if (values.telemetry)
+    if (options.telemetry)
       for (const [name, share] of [
         ['10 % of the requests traced', '0.1'],
         ['all requests traced', '1'],
@@ -102,16 +97,16 @@ async function measure(service: Service, contenders: readonly Contender[]): Prom
   const people = await bearers(service, PEOPLE);
   for (const { callers } of contenders) await callers.issue(people, WARM_UP_TOKENS);
   const before = await issuedCount(service);
-  for (let round = 0; round < Number(values.rounds); round += 1) {
+  for (let round = 0; round < rounds; round += 1) {
     for (const one of round % 2 === 0 ? contenders : contenders.toReversed()) {
-      const requesting = values.first ? await bearers(service, tokens) : people;
+      const requesting = options.first ? await bearers(service, tokens) : people;
       const [mine, theirs] = [cpuMicros([one.processId]), cpuMicros(backends())];
       await one.callers.issue(requesting, tokens);
       one.service.push((cpuMicros([one.processId]) - mine) / tokens);
       one.postgres.push((cpuMicros(backends()) - theirs) / tokens);
     }
   }
-  const issued = Number(values.rounds) * contenders.length * tokens;
+  const issued = rounds * contenders.length * tokens;
   if ((await issuedCount(service)) - before !== issued)
     throw new Error('tokens and entries differ');
 }
@@ -135,6 +130,6 @@ function report(contenders: readonly Contender[]): void {
     ];
   });
   const header = ['µs of CPU a token', 'service, median', 'lowest', 'ratio', 'PostgreSQL'];
-  console.log(`${values.first ? 'First calls' : 'Later calls'}, ${machine()}\n`);
+  console.log(`${options.first ? 'First calls' : 'Later calls'}, ${machine()}\n`);
   console.log(table(header, rows));
 }

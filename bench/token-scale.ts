@@ -9,7 +9,6 @@
  * a million mappings takes about half an hour. Writes bench/results/token-scale.md.
  */
 import { writeFile } from 'node:fs/promises';
-import { parseArgs } from 'node:util';
 import { openTestLog } from '#libs/audit/testing';
 import { canonicalName } from '#libs/platform';
 import type { TestCluster } from '#libs/platform/testing';
@@ -21,6 +20,7 @@ import { machine, median, quantile, table, today, whole } from './figures.js';
 import { MappingFiller } from './mapping-filler.js';
 import { backendsOf, cpuMicros } from './run/process-usage.js';
 import { bearers, issuedCount, startUnlimited, TokenCallers } from './run/token-callers.js';
+import { benchmarkOptions } from './options.js';
 
 const SMALL = 10_000;
 const TOKENS_OF_A_MAPPING = 4;
@@ -29,18 +29,9 @@ const PEOPLE = 600;
 const SLICES = 60;
 const WARM_UP_TOKENS = 3_000;
 const MAX_RATIO = 1.2;
-const { values } = parseArgs({
-  options: {
-    large: { type: 'string', default: '1000000' },
-    rounds: { type: 'string', default: '24' },
-    tokens: { type: 'string', default: '1000' },
-  },
+const { large, rounds, tokens } = benchmarkOptions(import.meta.url, {
+  ...{ large: 1_000_000, rounds: 24, tokens: 1000 },
 });
-const [large, rounds, tokens] = [values.large, values.rounds, values.tokens].map(Number) as [
-  number,
-  number,
-  number,
-];
 
 class Filled {
   /** Microseconds of CPU time for a token, by round. */

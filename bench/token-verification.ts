@@ -10,7 +10,6 @@
  */
 import { createPublicKey, verify } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
-import { parseArgs } from 'node:util';
 import { importJWK, jwtVerify } from 'jose';
 import { SystemClock } from '#libs/platform';
 import { MemoryLogger } from '#libs/platform/testing';
@@ -23,24 +22,19 @@ import {
   TestIssuer,
 } from '#libs/authentication/testing';
 import { machine, median, quantile, today } from './figures.js';
+import { benchmarkOptions } from './options.js';
 
 /** Goal for the median. */
 const MAX_MICROSECONDS = 60;
 const WARM_UP_ROUNDS = 5;
 
-const { values } = parseArgs({
-  options: {
-    rounds: { type: 'string', default: '60' },
-    tokens: { type: 'string', default: '500' },
-    save: { type: 'boolean', default: false },
-  },
-});
+const options = benchmarkOptions(import.meta.url, { rounds: 60, tokens: 500, save: false });
 
 const clock = new SystemClock();
 const source = new MemoryMetadataSource();
 const issuer = new TestIssuer(() => clock.now());
 issuer.publish(source);
-const tokens = Array.from({ length: Number(values.tokens) }, (_none, number) =>
+const tokens = Array.from({ length: options.tokens }, (_none, number) =>
   // The size and claims of a real token, roughly.
   issuer.token({
     uti: `token-${number}`,
@@ -90,7 +84,7 @@ async function costMicroseconds(work: (token: string) => Promise<unknown>): Prom
 }
 
 const figures = new Map(Object.keys(contenders).map((name) => [name, [] as number[]]));
-for (let round = -WARM_UP_ROUNDS; round < Number(values.rounds); round += 1)
+for (let round = -WARM_UP_ROUNDS; round < options.rounds; round += 1)
   for (const [name, work] of Object.entries(contenders)) {
     const cost = await costMicroseconds(work);
     if (round >= 0) figures.get(name)?.push(cost);
@@ -105,7 +99,7 @@ const rows = [...figures].map(([name, costs]) => {
 console.log('contender        µs CPU (median)      p95    × node:crypto');
 for (const { name, columns } of rows)
   console.log(name.padEnd(16), ...columns.map((column) => column.padStart(12)));
-if (values.save) await writeFile('bench/results/token-verification.md', report());
+if (options.save) await writeFile('bench/results/token-verification.md', report());
 
 const cost = median(figures.get('service') ?? []);
 if (cost > MAX_MICROSECONDS) {
@@ -116,7 +110,7 @@ if (cost > MAX_MICROSECONDS) {
 function report(): string {
   return `# Verifying an access token
 
-\`npm run bench:token-verification -- --save\` on ${today()}, ${machine()}: ${values.tokens} different tokens of ${tokens[0]?.length ?? 0} characters, ${values.rounds} rounds, alternating within each. Unbundled code.
+\`npm run bench:token-verification -- --save\` on ${today()}, ${machine()}: ${options.tokens} different tokens of ${tokens[0]?.length ?? 0} characters, ${options.rounds} rounds, alternating within each. Unbundled code.
 
 | Contender | µs of CPU per token, median | p95 | × node:crypto, median of the rounds |
 |---|---|---|---|

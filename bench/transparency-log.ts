@@ -1,10 +1,10 @@
 /**
  * The transparency log's speed on one core.
  *
- *   npm run bench:transparency-log -- [entries] [bytes]
+ *   npm run bench:transparency-log -- [--entries 1000000] [--bytes 700]
  *
  * `leaves/s`: hash entries, append them and fill tiles. `verified/s`: read entry bundles, hash them
- * and compare them with tiles and root. Default: 1,000,000 entries of 700 bytes.
+ * and compare them with tiles and root.
  */
 import { randomBytes } from 'node:crypto';
 import {
@@ -18,9 +18,11 @@ import {
   verifyLog,
   type Tile,
 } from '#libs/transparency-log';
+import { benchmarkOptions } from './options.js';
 
-const count = Number(process.argv[2] ?? 1_000_000);
-const entryBytes = Number(process.argv[3] ?? 700);
+const { entries: count, bytes: entryBytes } = benchmarkOptions(import.meta.url, {
+  ...{ entries: 1_000_000, bytes: 700 },
+});
 
 const bundles: Uint8Array[] = [];
 const widths: number[] = [];
