@@ -14,6 +14,12 @@ import { LOG_EDITS } from './support/log-edits.js';
 import { fillLog } from './support/log-filler.js';
 import { LOG_TABLES } from './support/log-tables.js';
 import { MappingEdits } from './support/mapping-edits.js';
+import {
+  fillRecordedTables,
+  OWED_ROWS,
+  RECORDED_TABLE_KEYS,
+  RecordedTableEdits,
+} from './support/recorded-table-edits.js';
 import { SteadyLoad } from './support/steady-load.js';
 import { VerificationWatch } from './support/verification-watch.js';
 
@@ -22,7 +28,8 @@ const BOUND_SECONDS = 20;
 /** About 4,500 entries. */
 const COMMITS = 500;
 const PEOPLE = 30;
-const EDITS_OF_MAPPINGS = 7;
+const EDITS_OF_MAPPINGS = 5;
+const EDITS_OF_OTHER_TABLES = 3;
 const EDITS_OF_LOG = 3;
 /** So that no two of these are in one slice, where the first might hide the second. */
 const ENTRIES_BETWEEN = 1_200;
@@ -30,7 +37,7 @@ const ENTRIES_BETWEEN = 1_200;
 interface Made {
   readonly what: string;
   readonly part: string;
-  /** The first entry of the log, or the mappings that it is about. */
+  /** The first entry of the log, or the rows that it is about. */
   readonly about: number | readonly string[];
   /** Whether a finding of the part is about it. */
   readonly isIn: (detail: string) => boolean;
@@ -40,10 +47,10 @@ interface Made {
 
 const { count, prng } = startCampaign({
   name: 'background-verification',
-  description: `Changes rows of the audit log and of the table of mappings as the database's superuser, under two
-replicas that issue tokens, with default settings but for AUDIT_VERIFICATION_SECONDS=${BOUND_SECONDS}. Up to ${EDITS_OF_LOG} random
-edits of the log and ${EDITS_OF_MAPPINGS} of mappings at a time. Checks that within that time the log of a replica names the entry or the
-mapping of each edit, and that metrics and readiness of both replicas show it. Then the edits are undone,
+  description: `Changes rows of the audit log and of the tables of mappings, mass revocations, invitations and assignments
+as the database's superuser, under two replicas that issue tokens, with default settings but for AUDIT_VERIFICATION_SECONDS=${BOUND_SECONDS}. Up to ${EDITS_OF_LOG} random
+edits of the log, ${EDITS_OF_MAPPINGS} of mappings and ${EDITS_OF_OTHER_TABLES} of the other tables at a time. Checks that within that time the log of a replica names the entry or the
+row of each edit, and that metrics and readiness of both replicas show it. Then the edits are undone,
 and both replicas must find the data whole again. Edits of what the service itself appends to or works on are left out.
 Needs a machine that does nothing else.`,
   count: { of: 'edits', byDefault: 16 },
@@ -59,6 +66,7 @@ const service = await Service.start({
   },
   environment: {
     AUDIT_VERIFICATION_SECONDS: String(BOUND_SECONDS),
+    VISITOR_KEY_SECRET: 'invitation-key',
     LOG_LEVEL: undefined,
     // The defaults, which `Service` extends.
     ACS_TIMEOUT_MS: undefined,
@@ -79,14 +87,21 @@ try {
   const identities = new IdentityTraffic(await service.token('ada'), prng);
   await identities.warmUp(service.url);
   for (let nth = 0; nth < 80; nth += 1) await identities.send(service.url);
+  await fillRecordedTables(service, prng);
   await untilSettled(service);
   const edits = await MappingEdits.open(dataSource, prng, { keepsConstraints: true });
+  const tableEdits = await RecordedTableEdits.open(dataSource, prng);
   const keys = Object.fromEntries(LOG_TABLES.map(({ name, key }) => [name, key]));
-  const undo = await EditUndo.install(dataSource, { ...keys, mapping: ['id'] });
+  const undo = await EditUndo.install(dataSource, {
+    ...{ ...keys, mapping: ['id'], ...RECORDED_TABLE_KEYS },
+  });
   const watch = new VerificationWatch(service);
-  await until('the first passes are over', 120_000, async () => {
+  const [{ before } = { before: '' }] = await service.rows<{ before: string }>(
+    'SELECT now()::text AS before',
+  );
+  await until('a pass of every part is over', 120_000, async () => {
     const [row] = await service.rows<{ isOver: boolean }>(
-      `SELECT count(*) = 3 AND bool_and(position <> '{}') AS "isOver" FROM audit_verification`,
+      `SELECT bool_and(pass_started_at > '${before}') AS "isOver" FROM audit_verification`,
     );
     return (row?.isOver ?? false) && (await watch.isWhole());
   });
@@ -97,7 +112,7 @@ try {
   const startedAt = performance.now();
   while (made.length < count) {
     watch.forget();
-    const round = await editsOfRound(edits, count - made.length);
+    const round = await editsOfRound({ edits, tableEdits }, count - made.length);
     await found(round, watch);
     await inTransaction(async (runner) => undo.undo(runner));
     await until('the data are whole again', 6_000 * BOUND_SECONDS, async () => watch.isWhole());
@@ -177,18 +192,26 @@ async function workOf(runner: QueryRunner): Promise<string> {
        (SELECT md5(string_agg((t.*)::text, ' ' ORDER BY level, tile_index)) FROM audit_tile t) AS tiles,
        (SELECT max(end_at) FROM audit_statistic_run)::text AS counted,
        (SELECT string_agg(id::text, ' ' ORDER BY id) FROM mapping
-        WHERE is_revoking OR status = 'deleting' OR lease_expires_at IS NOT NULL) AS owed`,
+        WHERE is_revoking OR status = 'deleting' OR lease_expires_at IS NOT NULL) AS owed,
+       (SELECT string_agg(id, ' ' ORDER BY id) FROM (${OWED_ROWS}) AS other) AS "owedOfOthers"`,
   )) as object[];
   return JSON.stringify(row);
 }
 
-async function editsOfRound(edits: MappingEdits, most: number): Promise<Made[]> {
+async function editsOfRound(
+  { edits, tableEdits }: { readonly edits: MappingEdits; readonly tableEdits: RecordedTableEdits },
+  most: number,
+): Promise<Made[]> {
   const round: Made[] = [];
   while (round.length < Math.min(most, EDITS_OF_LOG)) {
     const edit = await editOf(async (runner) => logEdit(round, runner));
     round.push(edit);
     // Other edits make counts wrong as well.
     if (edit.part === 'statistics') break;
+  }
+  const others = Math.min(most, round.length + EDITS_OF_OTHER_TABLES);
+  while (round.length < others) {
+    round.push(await editOf(async (runner) => tableEdit(tableEdits, round, runner)));
   }
   const size = Math.min(most, round.length + EDITS_OF_MAPPINGS);
   while (round.length < size) {
@@ -241,6 +264,18 @@ async function mappingEdit(
   };
 }
 
+async function tableEdit(
+  edits: RecordedTableEdits,
+  others: readonly Made[],
+  runner: QueryRunner,
+): ReturnType<Edit> {
+  const tampering = await edits.edit(runner);
+  if (!tampering) return undefined;
+  const { what, part, id, prefix } = tampering;
+  if (others.some(({ about }) => [about].flat().includes(id))) return undefined;
+  return { what, part, about: [id], isIn: (detail) => detail.startsWith(prefix) };
+}
+
 /** Waits until each edit is found, or three bounds are over. */
 async function found(edits: readonly Made[], watch: VerificationWatch): Promise<void> {
   const deadline = performance.now() + 3_000 * BOUND_SECONDS;
@@ -258,7 +293,8 @@ async function found(edits: readonly Made[], watch: VerificationWatch): Promise<
     if (foundMs !== undefined && foundMs <= 1_000 * BOUND_SECONDS) continue;
     const findings = watch.findings.map(({ part, detail }) => `${part} ${detail}`).slice(0, 5);
     const when = foundMs === undefined ? 'not found' : `found after ${Math.round(foundMs)} ms`;
-    const failure = `${what}: ${when}, named: ${findings.join('; ')}`;
+    const beside = edits.map((edit) => edit.what).join(', ');
+    const failure = `${what}: ${when}, named: ${findings.join('; ')}; edits: ${beside}`;
     console.error(failure);
     failures.push(failure);
   }

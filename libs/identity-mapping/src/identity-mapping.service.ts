@@ -14,6 +14,7 @@ import {
   type Mapping,
   isProvisioned,
   type ProvisionedMapping,
+  type TenantSubject,
 } from './model/mapping.js';
 import {
   MappingChanged,
@@ -246,8 +247,10 @@ export class IdentityMappingService {
 
   /**
    * Revokes every token of the caller, in all ACS resources, those of Teams Phone as well. None is issued
-   * before ACS has confirmed; where it does not at once, the recovery worker repeats the call. Safe to repeat.
+   * before ACS has confirmed; where it does not at once, the recovery worker repeats the call. An identity
+   * that is being created is waited for: its first token may be on its way. Safe to repeat.
    *
+   * @throws MappingPending when that was not committed within `waitMs`
    * @throws MappingNotFound when the caller has neither a communication identity nor an assignment
    * @throws MappingNotActive when it is being deleted, which revokes its tokens too
    */
@@ -261,21 +264,28 @@ export class IdentityMappingService {
     });
   }
 
-  /** As `revokeOwnTokens`, but succeeds with neither a communication identity nor an assignment. */
+  /**
+   * As `revokeOwnTokens`, but succeeds with neither a communication identity nor an assignment, and while the
+   * identity is being deleted.
+   */
   async signOut(context: CallContext<Principal>): Promise<Revocation> {
     const { tenant, subject, kind } = context.actor;
     const access = { action: 'token.revoke', target: { tenant, subject, kind } } as const;
     return recordingRefusal(this.audit, access, context, async () => {
-      const revocation = await this.#revokeOwn('sign-out', context);
-      if (revocation) return revocation;
+      const isDeleting = (error: unknown): 'deleting' => {
+        if (error instanceof MappingNotActive) return 'deleting';
+        throw error;
+      };
+      const revocation = await this.#revokeOwn('sign-out', context).catch(isDeleting);
+      if (revocation !== undefined && revocation !== 'deleting') return revocation;
       await this.audit.record({
         ...auditActorOf(context),
         ...access,
         outcome: 'success',
         reason: { code: 'sign-out' },
-        details: { stage: 'nothing to revoke' },
+        details: { stage: revocation === 'deleting' ? 'being deleted' : 'nothing to revoke' },
       });
-      return { effectiveWithinMinutes: 0 };
+      return { effectiveWithinMinutes: revocation === 'deleting' ? EFFECTIVE_WITHIN_MINUTES : 0 };
     });
   }
 
@@ -290,8 +300,28 @@ export class IdentityMappingService {
   ): Promise<Revocation> {
     const target = { identityId: id, ...(tenant !== 'any' && { tenant }) };
     return recordingRefusal(this.audit, { action: 'token.revoke', target }, context, async () =>
-      this.#revoke(async () => [await this.get(id, tenant)], 'by-role', context),
+      this.#revoke(async () => [await this.#getCreated(id, tenant, context)], 'by-role', context),
     );
+  }
+
+  /** As `get`, after the creation of an identity that is under way. @throws MappingPending as `revokeOwnTokens` */
+  async #getCreated(
+    id: string,
+    tenant: CanonicalName | 'any',
+    context: CallContext,
+  ): Promise<ProvisionedMapping> {
+    const known = await this.map.get(id);
+    if (known?.status === 'pending') await this.#untilCreated(known, context);
+    return this.get(id, tenant);
+  }
+
+  /** Waits while the identity of a person is being created. */
+  async #untilCreated(person: TenantSubject, { request }: CallContext): Promise<void> {
+    const deadline = this.clock.monotonicNow() + this.settings.waitMs;
+    for (let pauseMs = 20; await this.map.isBeingCreated(person); pauseMs *= 2) {
+      if (this.clock.monotonicNow() + pauseMs > deadline) throw new MappingPending();
+      await this.clock.sleep(pauseMs, request?.signal);
+    }
   }
 
   /** @returns `undefined` when the caller has neither a communication identity nor an assignment */
@@ -300,6 +330,7 @@ export class IdentityMappingService {
     context: CallContext<Principal>,
   ): Promise<Revocation | undefined> {
     try {
+      await this.#untilCreated(context.actor, context);
       return await this.#revoke(async () => this.findAll(context.actor), code, context);
     } catch (error) {
       if (!(error instanceof MappingNotFound)) throw error;

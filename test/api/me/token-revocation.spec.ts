@@ -46,6 +46,30 @@ describe.each(['/v1/me/tokens/revoke', '/v1/me/sign-out'])('POST %s', (path) => 
     expect(actions).toContain('token.revoke success');
   });
 
+  it('revokes a first token that is on its way: its identity is being created', async () => {
+    const person = await newPerson(service());
+    await service().emulator.control.addFault({
+      service: 'acs',
+      operation: 'create',
+      kind: 'latency',
+      latencyMs: 1_500,
+    });
+    const first = requestToken(service(), person);
+    await expect
+      .poll(async () =>
+        service().rows(
+          `SELECT FROM mapping WHERE subject = '${person.oid}' AND lease_holder IS NOT NULL`,
+        ),
+      )
+      .toHaveLength(1);
+    const answer = await call(service().urlOf(1), 'post', path, { token: person.bearer });
+    expect(answer.status).toBe(202);
+    expect(answer.body.effectiveWithinMinutes).toBe(15);
+    const { status, body } = await first;
+    if (status === 200) await expect.poll(async () => isValid(body.token as string)).toBe(false);
+    else expect(status).toBe(503);
+  });
+
   it('401: refuses a call without a token', async () => {
     expect((await call(service().url, 'post', path)).status).toBe(401);
   });
@@ -59,6 +83,27 @@ describe('a caller without an identity', () => {
     const signOut = await call(service().url, 'post', '/v1/me/sign-out', { token: bearer });
     expect(signOut.status).toBe(202);
     expect(signOut.body).toEqual({ effectiveWithinMinutes: 0 });
+  });
+});
+
+describe('a caller whose identity is being deleted', () => {
+  it('202: signs out; the deletion revokes the tokens', async () => {
+    const person = await newPerson(service());
+    await issue(service(), person);
+    await service().emulator.control.addFault({
+      service: 'acs',
+      operation: 'delete',
+      kind: 'status',
+      status: 500,
+    });
+    const erased = await call(service().url, 'post', '/v1/identities/erase', {
+      token: await service().token('ada'),
+      body: { subject: person.oid },
+    });
+    expect(erased.status).toBe(202);
+    const signOut = await call(service().url, 'post', '/v1/me/sign-out', { token: person.bearer });
+    expect(signOut.status).toBe(202);
+    expect(signOut.body).toEqual({ effectiveWithinMinutes: 15 });
   });
 });
 

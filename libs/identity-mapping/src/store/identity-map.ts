@@ -64,6 +64,9 @@ export abstract class IdentityMap {
   /** @returns all mappings of a person that are not deleted; the first is that of `find` */
   abstract findAll(person: TenantSubject): Promise<readonly Mapping[]>;
 
+  /** @returns whether a caller has the lease of a pending mapping of the person, also one that has expired */
+  abstract isBeingCreated(person: TenantSubject): Promise<boolean>;
+
   /** @returns the mapping, also a deleted one */
   abstract get(id: string): Promise<Mapping | undefined>;
 

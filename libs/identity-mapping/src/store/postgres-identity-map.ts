@@ -67,6 +67,15 @@ export class PostgresIdentityMap extends IdentityMap {
     );
   }
 
+  async isBeingCreated({ tenant, subject }: TenantSubject): Promise<boolean> {
+    const rows = await this.database.query<unknown>(
+      `SELECT FROM mapping
+       WHERE tenant = $1 AND subject = $2 AND status = 'pending' AND lease_holder IS NOT NULL`,
+      [tenant, subject],
+    );
+    return rows.length > 0;
+  }
+
   async get(id: string): Promise<Mapping | undefined> {
     const sql = `SELECT ${SELECT_LIST} FROM mapping WHERE id = $1`;
     const [row] = await this.database.queryPrepared<MappingRow>('mapping_get', sql, [id]);

@@ -45,6 +45,14 @@ export class MemoryIdentityMap extends IdentityMap {
     return Promise.resolve(this.#ofPerson(person).map(({ mapping }) => mapping));
   }
 
+  async isBeingCreated(person: TenantSubject): Promise<boolean> {
+    return Promise.resolve(
+      this.#ofPerson(person).some(
+        ({ mapping: { status }, lease }) => status === 'pending' && lease !== undefined,
+      ),
+    );
+  }
+
   /** As the database has it of somebody who got two, from before a person had one in all resources. */
   addAdditional(mapping: Mapping): void {
     this.#rows.push({ mapping, lease: undefined, isAdditional: true });
