@@ -362,6 +362,20 @@ export const PREPARED_FAULTS: readonly PreparedFault[] = [
     fix: /connect to the primary/,
   },
   {
+    code: 'database-encoding',
+    fault: 'the encoding of the database is not UTF8',
+    prepare: async ({ database, rows, undo }) => {
+      const name = `${database.name}_latin`;
+      await rows(`CREATE DATABASE ${name} ENCODING 'WIN1252' LOCALE 'C' TEMPLATE template0`);
+      undo(async () => void (await rows(`DROP DATABASE ${name} WITH (FORCE)`)));
+      const url = new URL(database.serviceUrl);
+      url.pathname = `/${name}`;
+      return { environment: { DATABASE_URL: url.href } };
+    },
+    names: /its encoding is WIN1252/,
+    fix: /ENCODING 'UTF8'/,
+  },
+  {
     code: 'schema-behind',
     fault: 'a migration has not run',
     prepare: async ({ rows, undo }) => {

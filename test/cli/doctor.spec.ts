@@ -167,9 +167,29 @@ describe('acs-identity doctor finds', () => {
     },
   );
 
+  it.skipIf(pgbouncerProgram === undefined)(
+    'database-parameter when sessions behind a pooler are serializable, and nothing else',
+    async () => {
+      const pooler = await startPgBouncer(inject('cluster').port);
+      onTestFinished(async () => pooler.stop());
+      const change = `ALTER DATABASE ${database.name}`;
+      await pool.query(`${change} SET default_transaction_isolation = serializable`);
+      onTestFinished(
+        async () => void (await pool.query(`${change} RESET default_transaction_isolation`)),
+      );
+      const results = await examined({
+        environment: { DATABASE_URL: pooler.urlOf(database.serviceUrl) },
+      });
+      const findings = results.flatMap((result) => result.findings);
+      expect(findings).toMatchObject([{ code: 'database-parameter' }]);
+      expect(findings[0]?.detail).toContain('default_transaction_isolation (serializable)');
+      expect(findings[0]?.fix).toContain('ALTER ROLE … RESET');
+    },
+  );
+
   it('each of its codes in a prepared fault, except errors that it does not know', () => {
     const prepared = new Set<string>(PREPARED_FAULTS.map(({ code }) => code));
-    const elsewhere = ['check-failed', 'pooler-mode'];
+    const elsewhere = ['check-failed', 'database-parameter', 'pooler-mode'];
     const missing = Object.keys(FINDINGS).filter((code) => !prepared.has(code));
     expect(missing.sort()).toEqual(elsewhere);
   });

@@ -51,6 +51,23 @@ describe('acs-identity migrate', () => {
     }
   });
 
+  it('refuses a database that can not store every name, before it has done anything', async () => {
+    const name = `latin_${randomBytes(6).toString('hex')}`;
+    const superuser = new pg.Client({ connectionString: database.superuserUrl });
+    await superuser.connect();
+    try {
+      await superuser.query(
+        `CREATE DATABASE ${name} OWNER identity_owner ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0`,
+      );
+      const databaseUrl = database.ownerUrl.replace(database.name, name);
+      const migrating = runMigrationsOf({ databaseUrl, serviceRole: 'identity_service' });
+      await expect(migrating).rejects.toThrow(/its encoding is LATIN1, .*ENCODING UTF8/s);
+    } finally {
+      await superuser.query(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
+      await superuser.end();
+    }
+  });
+
   it.each([
     ['the table schema_migration', 'LOCK TABLE schema_migration'],
     ['another migration', `SELECT pg_advisory_xact_lock(hashtext('acs-identity migrate'))`],

@@ -38,11 +38,11 @@ describe.skipIf(pgbouncerProgram === undefined)(
       await pooler.stop();
     });
 
-    function open(timeoutMs: number): Database {
-      const source = new DataSource(
-        dataSourceOptions({ url: place.serviceUrl, poolSize: 2, timeoutMs }),
-      );
-      onTestFinished(async () => source.destroy());
+    function open(timeoutMs: number, { serviceUrl } = place): Database {
+      const source = new DataSource(dataSourceOptions({ url: serviceUrl, poolSize: 2, timeoutMs }));
+      onTestFinished(async () => {
+        if (source.isInitialized) await source.destroy();
+      });
       return new Database(source);
     }
 
@@ -119,6 +119,25 @@ describe.skipIf(pgbouncerProgram === undefined)(
       expect(await entries(place.superuserUrl)).toBeGreaterThanOrEqual(3);
       await log.close();
       await proxy.stop();
+    });
+
+    it('has sessions that its SQL depends on, whatever the database has', async () => {
+      const other = await cloneDatabase({ ...inject('cluster'), servicePort: pooler.port });
+      onTestFinished(async () => other.close());
+      const change = `ALTER DATABASE ${other.name}`;
+      await execute(other.superuserUrl, `${change} SET DateStyle = 'German'`);
+      await execute(other.superuserUrl, `${change} SET standard_conforming_strings = off`);
+      const statement = `SELECT '2026-11-27 12:00:00+00'::timestamptz AS at, '\\x41'::bytea AS bytes`;
+      const expected = { at: new Date('2026-11-27T12:00:00Z'), bytes: Buffer.from('A') };
+      await expect(open(8_000, other).query(statement)).resolves.toEqual([expected]);
+      await execute(other.superuserUrl, `${change} SET array_nulls = off`);
+      await execute(other.superuserUrl, `${change} SET search_path = nope`);
+      await other.close(); // the pooler's sessions too
+      await expect(open(8_000, other).query(statement)).rejects.toMatchObject({
+        cause: {
+          message: expect.stringMatching(/array_nulls \(off\), search_path \(nope\)/) as string,
+        },
+      });
     });
 
     it('migrates, also twice at once', async () => {

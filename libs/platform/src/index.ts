@@ -40,6 +40,7 @@ export { ConnectionFailed } from './database/connection-failed.js';
 export { InvalidDatabaseAddress, parseDatabaseAddress } from './database/database-address.js';
 export { DatabaseCredential, type PasswordSource } from './database/database-credential.js';
 export { ServiceClient } from './database/service-client.js';
+export { UnusableSession } from './database/session-parameters.js';
 export { withOtherPassword } from './database/service-pool.js';
 export { dataSourceOptions } from './database/data-source-options.js';
 export { Database, type Transaction } from './database/database.js';

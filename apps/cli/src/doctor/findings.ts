@@ -70,6 +70,15 @@ export const FINDINGS = {
     meaning: 'The database takes no writes: a standby, or default_transaction_read_only.',
     fix: 'connect to the primary: name all hosts in DATABASE_URL, or switch default_transaction_read_only off',
   },
+  'database-encoding': {
+    meaning: 'The database has another encoding than UTF8: not every name can be stored in it.',
+    fix: "restore a dump into a new database: CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0",
+  },
+  'database-parameter': {
+    meaning:
+      'Behind a pooler, sessions have parameters that the SQL of the service can not work with.',
+    fix: 'ALTER ROLE … RESET and ALTER DATABASE … RESET the named parameters, then RECONNECT at the pooler',
+  },
   'pooler-mode': {
     meaning: 'The pooler in front of the database gives no transactions.',
     fix: 'set pool_mode = transaction in PgBouncer',

@@ -40,7 +40,8 @@ export interface KnownKeys {
 /** The last one that RFC 3339 can write. */
 const MAX_TIME_MS = Date.UTC(9999, 11, 31);
 
-export const BEGIN: Step = { name: 'audit_begin', text: 'BEGIN' };
+/** What waits for the lock sees what was committed meanwhile. */
+export const BEGIN: Step = { name: 'audit_begin', text: 'BEGIN ISOLATION LEVEL READ COMMITTED' };
 export const COMMIT: Step = { name: 'audit_commit', text: 'COMMIT' };
 export const ROLLBACK: Step = { name: 'audit_rollback', text: 'ROLLBACK' };
 

@@ -17,8 +17,11 @@ export const typesWithBoundedTimes: CustomTypesConfig = {
     oid === TIMESTAMPTZ && format !== 'binary' ? boundedTime : parserOf(oid, format),
 };
 
+/** @throws Error for a time in another style than ISO, so that it is never read as another time */
 function boundedTime(text: string): Date {
-  const ms = Number(parserOf(TIMESTAMPTZ)(text));
+  const time = parserOf(TIMESTAMPTZ)(text);
+  if (time === null) throw new Error(`the database writes a time that is not ISO: ${text}`);
+  const ms = Number(time);
   if (ms < EARLIEST.getTime()) return new Date(EARLIEST);
   return ms <= LATEST.getTime() ? new Date(ms) : new Date(LATEST); // also of an invalid date
 }

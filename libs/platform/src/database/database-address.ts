@@ -90,6 +90,7 @@ function configOf(place: URL): ClientConfig {
     query.set('sslmode', 'verify-full');
   }
   const config = parseIntoClientConfig(place.href);
+  config.ssl ??= false; // otherwise PGSSLMODE of the environment would decide
   // Without a CA of one's own, anybody who has a public certificate would pass: then the name counts as well.
   if (tlsMode === 'verify-ca' && query.has('sslrootcert') && typeof config.ssl === 'object') {
     config.ssl.checkServerIdentity = () => undefined;

@@ -8,7 +8,10 @@ const MESSAGES: readonly (readonly [message: RegExp, reason: string])[] = [
   [/no encryption$/, 'it accepts no connections without TLS: set sslmode=verify-full'],
   [/valid client certificate/, 'it requires a client certificate: set sslcert and sslkey'],
   [/password must be a/, 'it requires a password, and none is set'],
-  [/unsupported startup parameter/, 'a pooler refuses a parameter of the address'],
+  [
+    /unsupported startup parameter/,
+    'a pooler refuses a parameter of the address, or one of DateStyle, TimeZone and standard_conforming_strings',
+  ],
 ];
 
 /** What a SQLSTATE or a code of Node means for operators. Longer codes come before their classes. */

@@ -3,6 +3,13 @@ import { type DatabaseAddress, parseDatabaseAddress } from './database-address.j
 import { ConnectionFailed } from './connection-failed.js';
 import type { PasswordSource } from './database-credential.js';
 import { databaseReason } from './database-reason.js';
+import {
+  PREPARE_SESSION,
+  prepareSessionValues,
+  requireUsableSession,
+  type SessionState,
+  STARTUP_PARAMETERS,
+} from './session-parameters.js';
 import { sqlState } from './sqlstate.js';
 import { typesWithBoundedTimes } from './bounded-times.js';
 import { NoWritableHost, WritableHost } from './writable-host.js';
@@ -28,16 +35,6 @@ const LOCAL_PARAMETERS = [
   'idle_in_transaction_session_timeout',
 ];
 
-/**
- * Sets the parameters of the session, unless a pooler is in between, whose server processes serve other
- * clients as well. A pooler is recognised by the process id that it made up for its client.
- */
-const PREPARE_SESSION = `
-  SELECT pg_backend_pid() = $1 AS "isDirect",
-    count(CASE WHEN pg_backend_pid() = $1 THEN set_config(parameter, value, false) END)
-  FROM unnest($2::text[], $3::text[]) AS wanted (parameter, value)
-  JOIN pg_settings ON parameter = name`;
-
 const BEGIN = /^\s*(BEGIN|START\s+TRANSACTION)\b/i;
 
 type AnyQuery = (...given: unknown[]) => unknown;
@@ -51,9 +48,10 @@ interface ClientInternals {
 }
 
 /**
- * A client of pg that depends on nothing that a pooler in transaction mode takes away: it sends no
- * parameters at the start of a session, and behind a pooler neither sets any for a session nor names its
- * statements. There each transaction, and each statement outside one, sets its own timeouts.
+ * A client of pg whose sessions have the parameters that the SQL of the service depends on, and that depends
+ * on nothing that a pooler in transaction mode takes away: behind one it neither sets parameters for a
+ * session nor names its statements. There each transaction, and each statement outside one, sets its own
+ * timeouts.
  *
  * Connects to the host that takes writes, if there are several. A lost connection does not end the process:
  * without a listener pg would throw its `error`, and between the pool and TypeORM there are moments without
@@ -97,6 +95,11 @@ export class ServiceClient extends Client {
       callback(null);
     }, callback);
     return undefined;
+  }
+
+  /** Called by pg when the session begins. */
+  getStartupConf(): Record<string, string> {
+    return { ...BASE_CLIENT.getStartupConf.call(this), ...STARTUP_PARAMETERS };
   }
 
   /** pg's `query`, whose overloads take a query in many forms. */
@@ -146,12 +149,11 @@ export class ServiceClient extends Client {
       }
       if (this.#address.hosts.length > 1) await this.#chooseHost(own);
       await super.connect();
-      const { rows } = await super.query<{ isDirect: boolean }>(PREPARE_SESSION, [
-        own.processID,
-        Object.keys(this.options.session),
-        Object.values(this.options.session),
-      ]);
-      this.#isPooled = rows[0]?.isDirect === false;
+      const values = prepareSessionValues(own.processID, this.options.session);
+      const { rows } = await super.query<SessionState>(PREPARE_SESSION, values);
+      const [state] = rows;
+      if (state) requireUsableSession(state);
+      this.#isPooled = state?.isDirect === false;
       this.options.credential?.accepted?.(this.#login.password);
     } catch (error) {
       const isRepeatable = isLoginRefused(error) && (await this.#hasOtherPassword());
@@ -183,6 +185,11 @@ export class ServiceClient extends Client {
     });
   }
 }
+
+/** The member of pg's client that its types omit. */
+const BASE_CLIENT = Client.prototype as unknown as {
+  getStartupConf(): Record<string, string>;
+};
 
 /** A statement that comes with its timeouts, as one implicit transaction and in one message. */
 class BoundedQuery extends Query {

@@ -2,6 +2,7 @@ import { TLSSocket } from 'node:tls';
 import { DataSource } from 'typeorm';
 import {
   type Clock,
+  ConnectionFailed,
   Database,
   type DatabaseSettings,
   dataSourceOptions,
@@ -10,6 +11,7 @@ import {
   type PasswordSource,
   ServiceClient,
   sqlState,
+  UnusableSession,
 } from '#libs/platform';
 import { expiryFindings } from '../endpoints.js';
 import { type Finding, finding, type FindingCode } from '../findings.js';
@@ -133,11 +135,15 @@ async function poolerFindings(client: ServiceClient): Promise<Finding[]> {
 }
 
 function isConnectionFailure(code: FindingCode): boolean {
-  if (code === 'database-unusable' || code === 'pooler-mode') return true;
+  const others = ['database-unusable', 'database-encoding', 'database-parameter', 'pooler-mode'];
+  if (others.includes(code)) return true;
   return FAILURES.some(([, failure]) => failure === code);
 }
 
 function connectionFinding(host: string, error: unknown): Finding {
+  if (error instanceof ConnectionFailed && error.cause instanceof UnusableSession) {
+    return finding(`database-${error.cause.problem}`, host, explain(error));
+  }
   const code = codeOf(error);
   const [, known] = FAILURES.find(([pattern]) => code !== undefined && pattern.test(code)) ?? [];
   const isTlsMissing = explain(error).includes('TLS') && known === undefined;
