@@ -8,6 +8,7 @@ import { SAMPLE_PEOPLE, SAMPLE_TENANTS } from '../../apps/emulator/src/index.js'
 import { ManualClock, testDatabase, type TestDatabase } from '#libs/platform/testing';
 import { denied, issued, openTestLog, type TestLog } from '#libs/audit/testing';
 import { acsIdentity, type CommandResult, operatorEnvironment } from '../support/acs-identity.js';
+import { call } from '../support/call.js';
 import { isSignedBy } from '../support/independent-verifier.js';
 import { runningService } from '../support/running-service.js';
 import { issue } from '../support/tokens-api.js';
@@ -213,6 +214,24 @@ describe('acs-identity audit trace', () => {
     ]);
     expect(stdout.startsWith(again.stdout)).toBe(true);
     expect(stdout).toContain('keys that are no longer available: 0123456789abcdef');
+  });
+
+  it('says that a revocation is requested until ACS has confirmed it', async () => {
+    const { control } = service().emulator;
+    const { token } = await issue(service(), 'carol');
+    await control.addFault({ service: 'acs', operation: 'revoke', kind: 'status', status: 503 });
+    const caller = await service().token('carol');
+    await call(service().url, 'post', '/v1/me/tokens/revoke', { token: caller });
+    const { stdout } = await audit(['trace'], token);
+    await control.removeFaults();
+    expect(stdout).toMatch(
+      /: live, until \S+; revocation requested at \S+, not confirmed by ACS yet/,
+    );
+    await expect
+      .poll(async () => (await audit(['trace'], token)).stdout, { timeout: 60_000 })
+      .toMatch(
+        /: revoked, until \S+; ACS confirmed its revocation at \S+, and may accept it for 15 minutes/,
+      );
   });
 
   it('exits with 1 for an unknown token, and without a token', async () => {

@@ -25,6 +25,7 @@ import { NewestEntries } from './query/newest-entries.js';
 import { PersonalDataEraser } from './query/personal-data-eraser.js';
 import { ReturnedValues } from './query/returned-values.js';
 import { StatisticsReader } from './query/statistics-reader.js';
+import { TokenRevocations } from './query/token-revocations.js';
 import { TokenTracer } from './query/token-tracer.js';
 import { CheckpointCosigning } from './witness/checkpoint-cosigning.js';
 import { CosignedCheckpoints } from './witness/cosigned-checkpoints.js';
@@ -52,6 +53,7 @@ import { SecretAccessAuditor } from './trail/secret-access-auditor.js';
     LogRetention,
     LogMaintenance,
     SecretAccessAuditor,
+    TokenRevocations,
     TokenTracer,
     PersonalDataEraser,
     ReturnedValues,

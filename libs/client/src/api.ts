@@ -969,7 +969,7 @@ export interface components {
             communicationUserId: string;
         };
         RevocationResponse: {
-            /** @description ACS accepts revoked tokens for up to 15 minutes. 0 when there was no identity. */
+            /** @description ACS accepts revoked tokens for up to 15 minutes after it has confirmed the revocation (the entry `token.revoke` with `details.stage`: `confirmed`). Where ACS gives no answer, the service repeats the call, and the tokens stay valid until then. 0 when there was no identity. */
             effectiveWithinMinutes: number;
             /** @description Absent when there was nothing to revoke. */
             auditEntry?: {
@@ -1054,7 +1054,7 @@ export interface components {
         IdentityErasure: {
             /** @description Whether ACS has confirmed all deletions. If not, the service continues in the background. */
             isComplete: boolean;
-            /** @description How long ACS may still accept tokens issued before. */
+            /** @description How long ACS may accept tokens issued before, from its confirmation on (`isComplete`). */
             effectiveWithinMinutes: number;
             identities: {
                 /** Format: uuid */
@@ -1165,7 +1165,7 @@ export interface components {
             remainingAssignments: number;
             /** @description How long ACS’s limits make it take, in seconds, if nobody else needs them. */
             estimatedSeconds: number;
-            /** @description ACS accepts a revoked token for up to 15 minutes after its revocation. */
+            /** @description ACS accepts a revoked token for up to 15 minutes after it has confirmed the revocation of its identity. */
             effectiveWithinMinutes: number;
             /** @description In the answer to the start only. */
             auditEntry?: {
@@ -1569,17 +1569,27 @@ export interface components {
             tokens: {
                 fingerprint: string;
                 /**
-                 * @description `unknown`: the answer of ACS was lost, and it is not known whether somebody has the token.
+                 * @description `revoked`: ACS has confirmed it. `unknown`: the answer of ACS was lost, and it is not known whether somebody has the token.
                  * @enum {string}
                  */
                 status: "live" | "expired" | "revoked" | "unknown";
                 /** Format: date-time */
                 expiresOn: string;
+                /**
+                 * Format: date-time
+                 * @description When the revocation of this identity’s tokens was requested. Without `revocationConfirmedAt`, ACS has not confirmed it yet, and accepts the token.
+                 */
+                revocationRequestedAt?: string;
+                /**
+                 * Format: date-time
+                 * @description When the confirmation of ACS was recorded. ACS accepts a revoked token for up to 15 minutes after it.
+                 */
+                revocationConfirmedAt?: string;
                 identityId?: string;
                 /** @description Whether the caller may revoke it: `POST /v1/identities/{identityId}/tokens/revoke`. */
                 canRevoke: boolean;
             }[];
-            /** @description Issuances of other tokens of the same communication identity that may still be valid. */
+            /** @description Issuances of other tokens of the same communication identity that may still be valid: neither expired, nor revoked with the confirmation of ACS. */
             liveSiblings: components["schemas"]["ListedAuditEntry"][];
             /** @description Fingerprint keys that are no longer available, so that the result may be incomplete. */
             untriedKeys: string[];

@@ -45,7 +45,7 @@ export interface EnsuredMapping {
 
 /** The result of a revocation. */
 export interface Revocation {
-  /** ACS needs up to 15 minutes; 0 when there was nothing to revoke. */
+  /** ACS needs up to 15 minutes from its confirmation on; 0 when there was nothing to revoke. */
   readonly effectiveWithinMinutes: number;
   /** Absent when there was nothing to revoke. */
   readonly auditEntry?: AuditReceipt;

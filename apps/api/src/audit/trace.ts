@@ -38,9 +38,17 @@ export const traceResponse = z
           fingerprint: z.string(),
           status: z.enum(['live', 'expired', 'revoked', 'unknown']).meta({
             description:
-              '`unknown`: the answer of ACS was lost, and it is not known whether somebody has the token.',
+              '`revoked`: ACS has confirmed it. `unknown`: the answer of ACS was lost, and it is not known whether somebody has the token.',
           }),
           expiresOn: z.iso.datetime(),
+          revocationRequestedAt: z.iso.datetime().optional().meta({
+            description:
+              'When the revocation of this identity’s tokens was requested. Without `revocationConfirmedAt`, ACS has not confirmed it yet, and accepts the token.',
+          }),
+          revocationConfirmedAt: z.iso.datetime().optional().meta({
+            description:
+              'When the confirmation of ACS was recorded. ACS accepts a revoked token for up to 15 minutes after it.',
+          }),
           identityId: z.string().optional(),
           canRevoke: z.boolean().meta({
             description:
@@ -53,7 +61,7 @@ export const traceResponse = z
       }),
     liveSiblings: z.array(listedEntry).meta({
       description:
-        'Issuances of other tokens of the same communication identity that may still be valid.',
+        'Issuances of other tokens of the same communication identity that may still be valid: neither expired, nor revoked with the confirmation of ACS.',
     }),
     untriedKeys: z.array(z.string()).meta({
       description:
@@ -84,12 +92,15 @@ export function toTrace(
 }
 
 function toToken(
-  { fingerprint, status, expiresOn, identityId, tenant }: TracedTokenState,
+  { fingerprint, status, expiresOn, revocation, identityId, tenant }: TracedTokenState,
   { tenant: own, permissions }: Principal,
 ): TokenState {
+  const { requestedAt, confirmedAt } = revocation;
   const isOwn = identityId !== undefined && tenant === own;
   return {
     ...{ fingerprint, status, expiresOn },
+    ...(requestedAt !== undefined && { revocationRequestedAt: requestedAt }),
+    ...(confirmedAt !== undefined && { revocationConfirmedAt: confirmedAt }),
     ...(identityId !== undefined && { identityId }),
     canRevoke:
       isOwn && status !== 'expired' && permissions.includes('CommunicationToken.Revoke.All'),

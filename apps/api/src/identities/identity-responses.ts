@@ -52,9 +52,10 @@ export const erasureResponse = z
       description:
         'Whether ACS has confirmed all deletions. If not, the service continues in the background.',
     }),
-    effectiveWithinMinutes: z
-      .int()
-      .meta({ description: 'How long ACS may still accept tokens issued before.' }),
+    effectiveWithinMinutes: z.int().meta({
+      description:
+        'How long ACS may accept tokens issued before, from its confirmation on (`isComplete`).',
+    }),
     identities: z.array(
       z.strictObject({
         ...identityResponse.shape,

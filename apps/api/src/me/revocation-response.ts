@@ -4,7 +4,8 @@ import type { Revocation } from '#libs/identity-mapping';
 export const revocationResponse = z
   .strictObject({
     effectiveWithinMinutes: z.int().min(0).meta({
-      description: 'ACS accepts revoked tokens for up to 15 minutes. 0 when there was no identity.',
+      description:
+        'ACS accepts revoked tokens for up to 15 minutes after it has confirmed the revocation (the entry `token.revoke` with `details.stage`: `confirmed`). Where ACS gives no answer, the service repeats the call, and the tokens stay valid until then. 0 when there was no identity.',
     }),
     auditEntry: z
       .strictObject({ id: z.uuid(), index: z.int().min(0) })

@@ -55,7 +55,8 @@ export const massRevocation = z
     }),
     estimatedSeconds: seconds,
     effectiveWithinMinutes: count.meta({
-      description: 'ACS accepts a revoked token for up to 15 minutes after its revocation.',
+      description:
+        'ACS accepts a revoked token for up to 15 minutes after it has confirmed the revocation of its identity.',
     }),
     auditEntry: z
       .strictObject({ id: z.uuid(), index: count })

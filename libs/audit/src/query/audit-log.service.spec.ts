@@ -203,7 +203,13 @@ describe('AuditLogService', () => {
     });
     expect(trace.entries[0]?.personal.actorDisplayName).toBe('Alice Example');
     expect(trace.liveSiblings).toHaveLength(2);
-    await log.trail.record({ action: 'token.revoke', outcome: 'success', actor: alice, target });
+    const revocation = {
+      action: 'token.revoke',
+      outcome: 'success',
+      actor: alice,
+      target,
+    } as const;
+    await log.trail.record({ ...revocation, details: { stage: 'confirmed' } });
     expect((await auditLog.trace(grace, { token: 'leaked' })).liveSiblings).toEqual([]);
     expect((await auditLog.trace(grace, { token: 'never issued' })).entries).toEqual([]);
     const everything = await log.database.query<{ leaf: Buffer }>('SELECT leaf FROM audit_entry');

@@ -6,6 +6,7 @@ import type { AuditEntryRecord } from '../entry/audit-entry.js';
 import { EntrySearch } from './entry-search.js';
 import { ENTRY_ROW } from './search-statement.js';
 import { TokenFingerprints } from '../fingerprints/token-fingerprints.js';
+import { type RecordedRevocation, TokenRevocations } from './token-revocations.js';
 
 /** What a trace begins with. */
 export type TracedToken =
@@ -18,9 +19,13 @@ export type TracedToken =
 /** What a token is good for now, as the log has it. */
 export interface TracedTokenState {
   readonly fingerprint: string;
-  /** `unknown`: the answer of ACS was lost, and it is not known whether somebody has it. */
+  /**
+   * `revoked`: ACS has confirmed it; before, a token whose revocation was requested is `live`. `unknown`: the
+   * answer of ACS was lost, and it is not known whether somebody has it.
+   */
   readonly status: 'live' | 'expired' | 'revoked' | 'unknown';
   readonly expiresOn: string;
+  readonly revocation: RecordedRevocation;
   readonly identityId: string | undefined;
   readonly tenant: string | undefined;
 }
@@ -31,7 +36,7 @@ export interface TokenTrace {
   readonly entries: readonly AuditEntryRecord[];
   /** Each token that was found, oldest first; one, unless the trace began with a token of a caller. */
   readonly tokens: readonly TracedTokenState[];
-  /** One entry for each other token of the communication identities that is neither expired nor revoked. */
+  /** One entry for each other token of the communication identities that is neither expired nor `revoked`. */
   readonly liveSiblings: readonly AuditEntryRecord[];
   /** Fingerprint keys that are no longer in the secret store and could not be tried. */
   readonly untriedKeys: readonly string[];
@@ -56,6 +61,7 @@ export class TokenTracer {
     private readonly entries: EntryRepository,
     private readonly search: EntrySearch,
     private readonly fingerprints: TokenFingerprints,
+    private readonly revocations: TokenRevocations,
     private readonly clock: Clock,
   ) {}
 
@@ -97,28 +103,17 @@ export class TokenTracer {
     const entries = await this.entries.withPersonalValues(rows);
     const ids = [...new Set(entries.flatMap((one) => one.entry.target?.communicationUserId ?? []))];
     if (ids.length === 0) return { entries, tokens: [], liveSiblings: [] };
-    const revoked = await this.#revocations(ids);
-    const isRevoked = ({ index, entry: { target } }: AuditEntryRecord): boolean =>
-      index < (revoked.get(target?.communicationUserId ?? '') ?? -1);
+    const revocationOf = await this.revocations.of(ids, this.#earliestLive());
     const others = await this.#others(ids, fingerprints);
-    const live = others.filter((one) => !isRevoked(one) && this.#isValid(one));
+    const live = others.filter(
+      (one) => revocationOf(one).confirmedAt === undefined && this.#isValid(one),
+    );
     return {
       entries,
-      tokens: firstOfEach(entries).map((first) => this.#stateOf(first, entries, isRevoked)),
+      tokens: firstOfEach(entries).map((first) => this.#stateOf(first, entries, revocationOf)),
       // The newest token first, by its issuance.
       liveSiblings: firstOfEach(live.toReversed()).toReversed(),
     };
-  }
-
-  /** Of each communication identity the newest entry by which its tokens ended. */
-  async #revocations(ids: readonly string[]): Promise<Map<string, number>> {
-    const rows = await this.database.query<{ id: string; index: string }>(
-      `SELECT communication_user_id AS id, max(entry_index) AS index FROM audit_entry
-       WHERE communication_user_id = ANY($1) AND recorded_at >= $2 AND outcome = 'success'
-         AND action IN ('token.revoke', 'identity.delete', 'teams-phone.unassign') GROUP BY 1`,
-      [ids, this.#earliestLive()],
-    );
-    return new Map(rows.map(({ id, index }) => [id, Number(index)]));
   }
 
   /** Entries of other tokens of the identities, newest first. */
@@ -136,20 +131,22 @@ export class TokenTracer {
   #stateOf(
     { entry: { token, target } }: AuditEntryRecord,
     entries: readonly AuditEntryRecord[],
-    isRevoked: (entry: AuditEntryRecord) => boolean,
+    revocationOf: (entry: AuditEntryRecord) => RecordedRevocation,
   ): TracedTokenState {
     const fingerprint = token?.fingerprint ?? '';
     const own = entries.filter(({ entry }) => entry.token?.fingerprint === fingerprint);
     const last = own.findLast(({ entry }) => entry.outcome === 'success') ?? own.at(-1);
+    const revocation = last ? revocationOf(last) : {};
     const status = (): TracedTokenState['status'] => {
       if (!last || !this.#isValid(last)) return 'expired';
-      if (isRevoked(last)) return 'revoked';
+      if (revocation.confirmedAt !== undefined) return 'revoked';
       return last.entry.outcome === 'success' ? 'live' : 'unknown';
     };
     return {
       fingerprint,
       status: status(),
       expiresOn: last?.entry.token?.expiresOn ?? token?.expiresOn ?? '',
+      revocation,
       identityId: target?.identityId,
       tenant: target?.tenant,
     };

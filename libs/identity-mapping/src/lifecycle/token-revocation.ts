@@ -41,7 +41,7 @@ const SUSPENDED = { code: 'identity-suspended' };
 
 /**
  * Revokes all tokens of an identity, and those that its person exchanged under a Teams Phone assignment: at
- * once for this service, within 15 minutes at ACS.
+ * once for this service, within 15 minutes of its confirmation at ACS.
  */
 @Injectable()
 export class TokenRevocation {

@@ -3,6 +3,7 @@ import { text } from 'node:stream/consumers';
 import {
   type AuditEntryRecord,
   AuditLogService,
+  type RecordedRevocation,
   type TokenTrace,
   type TracedToken,
 } from '#libs/audit';
@@ -83,8 +84,8 @@ function printTrace(
 ): void {
   if (entries.length === 0) print(nothingFound(request));
   for (const entry of entries) printEntry(entry);
-  for (const { fingerprint, status, expiresOn } of tokens)
-    print(`\nToken ${fingerprint}: ${status}, until ${expiresOn}`);
+  for (const { fingerprint, status, expiresOn, revocation } of tokens)
+    print(`\nToken ${fingerprint}: ${status}, until ${expiresOn}${revocationText(revocation)}`);
   if (liveSiblings.length > 0) {
     print('\nOther tokens of the same communication identity that may still be valid:');
     for (const sibling of liveSiblings) printEntry(sibling);
@@ -92,6 +93,13 @@ function printTrace(
   if (untriedKeys.length > 0) {
     print(`\nFingerprint keys that are no longer available: ${untriedKeys.join(', ')}.`);
   }
+}
+
+function revocationText({ requestedAt, confirmedAt }: RecordedRevocation): string {
+  if (confirmedAt !== undefined)
+    return `; ACS confirmed its revocation at ${confirmedAt}, and may accept it for 15 minutes after that`;
+  if (requestedAt === undefined) return '';
+  return `; revocation requested at ${requestedAt}, not confirmed by ACS yet`;
 }
 
 function printEntry({ index, entry, personal }: AuditEntryRecord): void {

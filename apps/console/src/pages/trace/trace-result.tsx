@@ -138,8 +138,38 @@ function State({ token, owner }: { readonly token: Token; readonly owner: string
             : 'It expires'}{' '}
         {relative(expiresAt, now)}, at {instant(expiresAt, zone)}.
       </h2>
+      <Revocation token={token} />
     </div>
   );
+}
+
+/** When the revocation of a token was requested, and whether ACS has confirmed it. */
+function Revocation({ token }: { readonly token: Token }): ReactNode {
+  const zone = useZone();
+  const { revocationRequestedAt: requestedAt, revocationConfirmedAt: confirmedAt } = token;
+  if (confirmedAt !== undefined) {
+    return (
+      <p>
+        ACS confirmed its revocation at {instant(Date.parse(confirmedAt), zone)}, and may accept it
+        for 15 minutes after that.
+      </p>
+    );
+  }
+  if (requestedAt === undefined || token.status === 'expired') return null;
+  return (
+    <p role="alert" className="failure">
+      Revocation requested at {instant(Date.parse(requestedAt), zone)}, not confirmed by ACS yet:
+      ACS still accepts it.
+    </p>
+  );
+}
+
+/** The state of a token in a table. */
+function stateOf({ status, revocationRequestedAt, revocationConfirmedAt }: Token): string {
+  const isRequested = revocationRequestedAt !== undefined && revocationConfirmedAt === undefined;
+  return isRequested && status !== 'expired'
+    ? `${STATES[status]}; revocation requested, not confirmed by ACS yet`
+    : STATES[status];
 }
 
 /** The tokens that were issued to one token of a caller. */
@@ -161,24 +191,27 @@ function Tokens({ tokens }: { readonly tokens: readonly Token[] }): ReactNode {
           </tr>
         </thead>
         <tbody>
-          {tokens.map(({ fingerprint, status, expiresOn, identityId, canRevoke }) => (
-            <tr key={fingerprint}>
-              <td className="hash">
-                <a
-                  href={fragmentOf({
-                    page: 'search',
-                    parameters: new URLSearchParams({ range: '90d', fingerprint }),
-                  })}
-                >
-                  {fingerprint.slice(0, 8)}…
-                </a>
-              </td>
-              <td>{STATES[status]}</td>
-              <td>{instant(Date.parse(expiresOn), zone)}</td>
-              <td className="hash">{identityId ?? '—'}</td>
-              <td>{canRevoke ? 'yes' : 'no'}</td>
-            </tr>
-          ))}
+          {tokens.map((token) => {
+            const { fingerprint, expiresOn, identityId, canRevoke } = token;
+            return (
+              <tr key={fingerprint}>
+                <td className="hash">
+                  <a
+                    href={fragmentOf({
+                      page: 'search',
+                      parameters: new URLSearchParams({ range: '90d', fingerprint }),
+                    })}
+                  >
+                    {fingerprint.slice(0, 8)}…
+                  </a>
+                </td>
+                <td>{stateOf(token)}</td>
+                <td>{instant(Date.parse(expiresOn), zone)}</td>
+                <td className="hash">{identityId ?? '—'}</td>
+                <td>{canRevoke ? 'yes' : 'no'}</td>
+              </tr>
+            );
+          })}
         </tbody>
       </table>
     </>
@@ -231,8 +264,9 @@ function Revoke({
   };
   const done = state.minutes !== undefined && (
     <p role="status" className="done">
-      <strong>All tokens of {owner} are revoked.</strong> ACS may accept them for another{' '}
-      {counted(state.minutes ?? 0, 'minute')}.{' '}
+      <strong>The revocation of all tokens of {owner} is requested.</strong> ACS accepts them until
+      it has confirmed it, and for up to {counted(state.minutes ?? 0, 'minute')} after that. Trace
+      the token again to see the confirmation.{' '}
       <a
         href={fragmentOf({
           page: 'search',
