@@ -5,6 +5,7 @@ import type { WholeEntry } from '../../api/schemas.js';
 import { OutcomeSign } from '../../entries/outcome.js';
 import { SentenceText } from '../../entries/sentence.js';
 import { saveFile } from '../../shell/save-file.js';
+import { keepsAll } from '../../shell/storage.js';
 import { useZone } from '../../shell/use-zone.js';
 import { instant } from '../../time/format.js';
 import { keyIdsOf, originOf } from './check-log.js';
@@ -56,7 +57,8 @@ export function Findings({ proof }: { readonly proof: Proof }): ReactNode {
           </Check>
         ) : (
           <Check title="Remembered">
-            This browser sees the log for the first time. From now on it recognises whether the log
+            This browser sees the log for the first time.{' '}
+            {keepsAll() ? 'From now on' : 'Until the page is closed,'} it recognises whether the log
             continues these {count(size)}.
           </Check>
         )}

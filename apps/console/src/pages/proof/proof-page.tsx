@@ -4,6 +4,7 @@ import { saveEvidence } from '../../entries/save-evidence.js';
 import { fragmentOf, useAddress } from '../../shell/address.js';
 import { FailureMessage } from '../../shell/failure-message.js';
 import { useKeys } from '../../shell/keys.js';
+import { NotKept } from '../../shell/not-kept.js';
 import { Waiting } from '../../shell/waiting.js';
 import { Findings } from './findings.js';
 import { forget, UnreadableMemory } from './remembered.js';
@@ -62,6 +63,7 @@ export default function ProofPage(): ReactNode {
       {proof.error && !(proof.error instanceof UnreadableMemory) && (
         <FailureMessage error={proof.error} onRetry={() => void proof.refetch()} />
       )}
+      <NotKept />
       {proof.data && (
         <div className="checked" data-entry={entryId} data-at={checkedAt}>
           <Findings proof={proof.data} />
