@@ -6,19 +6,17 @@ import { useSignedIn } from '../../api/api-context.js';
 import type { AuditHealth, WholeEntry } from '../../api/schemas.js';
 import { wholeEntryQuery } from '../../entries/whole-entry.js';
 import { checkEntry, type EntryVerdict } from './check-entry.js';
-import { checkLog, type LogVerdict, originOf } from './check-log.js';
+import type { LogVerdict } from './check-log.js';
+import { checkNewest } from './check-newest.js';
 import { checkWitnesses, type WitnessVerdict } from './check-witnesses.js';
 import {
-  headOf,
   pinKeys,
   type PinnedKeys,
   pinnedKeys,
   type PinnedPolicy,
   pinnedPolicy,
   pinPolicy,
-  rememberCheckpoint,
   type SeenCheckpoint,
-  seenCheckpoint,
 } from './remembered.js';
 
 /** What the witnesses say of the log. */
@@ -60,14 +58,11 @@ export function useProof(entryId: string | undefined, checkedAt: number): UseQue
           ? undefined
           : await client.query({ ...wholeEntryQuery(api, entryId), staleTime: Infinity });
       const keys = pinnedKeys() ?? (await firstKeys(api, signal));
-      const seen = seenCheckpoint(originOf(keys.lines));
       const witnesses = await witnessesOf(api, me.audit === 'all', signal);
-      const note = await api.text('/v1/audit/log/checkpoint', { signal });
       const readTile = tileReader(api, signal);
-      const log = await checkLog(note, keys.lines, seen && headOf(seen), readTile);
+      const readNote = async () => api.text('/v1/audit/log/checkpoint', { signal });
+      const { seen, log } = await checkNewest(keys.lines, readNote, readTile);
       if (log.is !== 'whole') return { keys, seen, log };
-      const isNews = seen === undefined || log.checkpoint.size > seen.size;
-      if (isNews) rememberCheckpoint(log.checkpoint);
       const { checkpoint } = log;
       const policy = witnesses && WitnessPolicy.parse(witnesses.policy.text);
       const checked = {
