@@ -13,7 +13,11 @@ function logOf(size: number) {
   const leaves = Array.from({ length: size }, (_, nth) => hashLeaf(Uint8Array.of(nth)));
   const root = TreeFrontier.empty().append(leaves).frontier.root();
   const head = { origin: ORIGIN, size, root };
-  return { head, note: signCheckpoint(head, [signer]), hashes: leaves.flatMap((leaf) => [...leaf]) };
+  return {
+    head,
+    note: signCheckpoint(head, [signer]),
+    hashes: leaves.flatMap((leaf) => [...leaf]),
+  };
 }
 
 const tile = Uint8Array.from(logOf(200).hashes);

@@ -12,12 +12,14 @@ import { keyIdsOf, originOf } from './check-log.js';
 import { count, type Fault, type FaultFacts, messageOf } from './messages.js';
 import { ProofPath } from './proof-path.js';
 import { hexOf } from './remembered.js';
+import { valueOf } from './part.js';
 import type { Proof } from './use-proof.js';
 
 /** What the checks found, in sentences: each that passed, or the one fault. */
 export function Findings({ proof }: { readonly proof: Proof }): ReactNode {
   const zone = useZone();
-  const { keys, seen, log, entry } = proof;
+  const { keys, seen, log } = proof;
+  const entry = valueOf(proof.entry);
   const seenAt = seen && instant(Date.parse(seen.seenAt), zone);
   const facts = (claims: FaultFacts['claims']): FaultFacts => ({
     trustedKeys: keyIdsOf(keys.lines).join(', '),
@@ -78,7 +80,7 @@ export function Findings({ proof }: { readonly proof: Proof }): ReactNode {
       {entry?.verdict.is === 'included' && (
         <ProofPath index={entry.whole.index} included={entry.verdict} />
       )}
-      {!entry && <p className="soft hash">root {hexOf(root)}</p>}
+      {!proof.entry && <p className="soft hash">root {hexOf(root)}</p>}
     </>
   );
 }
