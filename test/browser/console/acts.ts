@@ -138,15 +138,24 @@ export function actSpecs(rig: ConsoleRig): void {
     expect(await page.locator('h2:has-text("Keys of the log")').count()).toBe(0);
   });
 
-  it('keeps the page that somebody wanted over a sign-in that failed', async () => {
+  it('keeps the page that somebody wanted, with its personal filters, over a reload and a sign-in that failed', async () => {
     const { page } = await rig.open();
-    await page.goto(`${rig.url()}#/proof`);
+    await page.goto(`${rig.url()}#/search?range=90d`);
+    await page.evaluate("history.replaceState({ personal: { displayName: 'Carol Clark' } }, '')");
+    await page.reload();
     await page.click('text="Sign in"');
     await page.click('button:has-text("Ada Allen")');
     await page.waitForSelector('.failure:has-text("You are not signed in")');
     await page.click('text="Sign in"');
     await page.click('button:has-text("Grace Green")');
-    await page.waitForSelector('h1:has-text("Is the log whole?")');
+    await page.waitForSelector('.chip:has-text("name: Carol Clark")');
+    await page.waitForSelector('.entries-body [role=row]');
+    const names = await page.locator('.entries-body .who').allTextContents();
+    expect(new Set(names)).toEqual(new Set(['Carol Clark']));
+    const kept = await page.evaluate<string>(
+      'JSON.stringify([{ ...localStorage }, { ...sessionStorage }, location.href])',
+    );
+    expect(kept).not.toContain('Carol');
   });
 
   it('says who assigns the permission of Identities, when the sign-in has requested it', async () => {
