@@ -44,6 +44,10 @@ export function actSpecs(rig: ConsoleRig): void {
     );
     for (const text of [kept, await page.content(), ...lines, ...rig.service().logLines])
       expect(text).not.toContain(token);
+    await page.reload();
+    await page.click('text="Sign in"');
+    await page.click('button:has-text("Nora North")');
+    await page.waitForSelector('h2:has-text("Alice Adams held it.")');
     expect(problems).toEqual([]);
   });
 
@@ -127,6 +131,13 @@ export function actSpecs(rig: ConsoleRig): void {
     await page.press('#search-box', 'Enter');
     await page.waitForSelector('.identity button:has-text("Suspend")');
     expect(await page.locator('.identity button:has-text("Erase")').count()).toBe(0);
+    await page.route('**/v1/identities/*', async (route) => route.fulfill(refused), { times: 2 });
+    await page.click('.identity button:has-text("Suspend")');
+    await page.fill('[role=alertdialog] input', identity.id.slice(-4));
+    await page.press('[role=alertdialog] input', 'Enter');
+    await page.waitForSelector('[role=alertdialog] button:text-is("Sign in again")');
+    await page.click('[role=alertdialog] button:text-is("Cancel")');
+    await page.waitForSelector('#console:not([aria-hidden])');
     expect(await page.locator('.identity a').count()).toBe(0);
 
     await page.goto(`${rig.url()}#/search?outcome=denied`);
