@@ -1,7 +1,7 @@
 import { createRoot } from 'react-dom/client';
 import { App } from './app.js';
 import { loadConfig } from './config.js';
-import { openAt } from './shell/address.js';
+import { here, openAt } from './shell/address.js';
 import { Session } from './sign-in/session.js';
 import './style.css';
 
@@ -11,7 +11,8 @@ if (!place) throw new Error('index.html has no element #console.');
 try {
   const config = await loadConfig();
   const returned = await Session.return(config.providers);
-  openAt(returned?.fragment ?? location.hash);
+  const { fragment, personal } = returned?.place ?? here();
+  openAt(fragment, personal);
   createRoot(place).render(
     <App config={config} session={returned?.session} failure={returned?.failure} />,
   );

@@ -44,6 +44,10 @@ export function actSpecs(rig: ConsoleRig): void {
     );
     for (const text of [kept, await page.content(), ...lines, ...rig.service().logLines])
       expect(text).not.toContain(token);
+    await page.reload();
+    await page.click('text="Sign in"');
+    await page.click('button:has-text("Nora North")');
+    await page.waitForSelector('h2:has-text("Alice Adams held it.")');
     expect(problems).toEqual([]);
   });
 
@@ -127,6 +131,13 @@ export function actSpecs(rig: ConsoleRig): void {
     await page.press('#search-box', 'Enter');
     await page.waitForSelector('.identity button:has-text("Suspend")');
     expect(await page.locator('.identity button:has-text("Erase")').count()).toBe(0);
+    await page.route('**/v1/identities/*', async (route) => route.fulfill(refused), { times: 2 });
+    await page.click('.identity button:has-text("Suspend")');
+    await page.fill('[role=alertdialog] input', identity.id.slice(-4));
+    await page.press('[role=alertdialog] input', 'Enter');
+    await page.waitForSelector('[role=alertdialog] button:text-is("Sign in again")');
+    await page.click('[role=alertdialog] button:text-is("Cancel")');
+    await page.waitForSelector('#console:not([aria-hidden])');
     expect(await page.locator('.identity a').count()).toBe(0);
 
     await page.goto(`${rig.url()}#/search?outcome=denied`);
@@ -138,15 +149,24 @@ export function actSpecs(rig: ConsoleRig): void {
     expect(await page.locator('h2:has-text("Keys of the log")').count()).toBe(0);
   });
 
-  it('keeps the page that somebody wanted over a sign-in that failed', async () => {
+  it('keeps the page that somebody wanted, with its personal filters, over a reload and a sign-in that failed', async () => {
     const { page } = await rig.open();
-    await page.goto(`${rig.url()}#/proof`);
+    await page.goto(`${rig.url()}#/search?range=90d`);
+    await page.evaluate("history.replaceState({ personal: { displayName: 'Carol Clark' } }, '')");
+    await page.reload();
     await page.click('text="Sign in"');
     await page.click('button:has-text("Ada Allen")');
     await page.waitForSelector('.failure:has-text("You are not signed in")');
     await page.click('text="Sign in"');
     await page.click('button:has-text("Grace Green")');
-    await page.waitForSelector('h1:has-text("Is the log whole?")');
+    await page.waitForSelector('.chip:has-text("name: Carol Clark")');
+    await page.waitForSelector('.entries-body [role=row]');
+    const names = await page.locator('.entries-body .who').allTextContents();
+    expect(new Set(names)).toEqual(new Set(['Carol Clark']));
+    const kept = await page.evaluate<string>(
+      'JSON.stringify([{ ...localStorage }, { ...sessionStorage }, location.href])',
+    );
+    expect(kept).not.toContain('Carol');
   });
 
   it('says who assigns the permission of Identities, when the sign-in has requested it', async () => {

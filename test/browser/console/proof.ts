@@ -16,6 +16,7 @@ import { axeViolations } from './axe.js';
 import { type ConsoleRig, LOG_SEED, ORIGIN, picture } from './rig.js';
 
 const WITNESSED = '**/v1/audit/log/checkpoint/witnessed';
+const HEALTH = '**/v1/audit/health';
 const CHECKPOINT = '**/v1/audit/log/checkpoint';
 const TILES = '**/v1/audit/log/tile/**';
 /** Seeded entries. */
@@ -142,9 +143,11 @@ export function proofSpecs(rig: ConsoleRig): void {
       'cut proof': 'The proof of the entry is incomplete',
       'contradicted by witnesses': 'The witnesses cosigned another log',
     });
+    await page.route(HEALTH, async (route) => route.fulfill({ status: 503, body: '{}' }));
     await open(page, rig, ENTRY);
     await recheck(page);
     expect(await checks(page)).toEqual(['Signed', 'Continued', 'Contained']);
+    expect(await page.getAttribute('.witnesses', 'data-witnesses')).not.toBeNull();
   });
 
   it('checks nothing by a memory that it can not read, and begins anew once it is forgotten', async () => {

@@ -36,6 +36,17 @@ export function searchSpecs(rig: ConsoleRig): void {
     await page.waitForSelector('.entry', { state: 'detached' });
     expect(HOSTILE).toContain('<img');
     await picture(page, 'search');
+    const held = Promise.withResolvers<void>();
+    const cancelled = page.waitForEvent('requestfailed');
+    await page.route('**/v1/audit/export?*', async () => held.promise, { times: 1 });
+    await page.keyboard.press('e');
+    await page.waitForSelector('[role=dialog] select');
+    await page.click('[role=dialog] button[type=submit]');
+    await page.waitForSelector('[role=dialog] button:has-text("Exporting")');
+    await page.click('[role=dialog] button:text-is("Cancel")');
+    expect((await cancelled).url()).toContain('/v1/audit/export');
+    held.resolve();
+    await page.waitForSelector('[role=dialog]', { state: 'detached' });
     const saved = page.waitForEvent('download');
     await page.keyboard.press('e');
     await page.waitForSelector('[role=dialog] select');

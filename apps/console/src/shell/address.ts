@@ -25,9 +25,19 @@ export function address(): Address {
   return current;
 }
 
-/** Opens a fragment as the page begins: of a link, or of where the sign-in began. An empty one is no page yet. */
-export function openAt(fragment: string): void {
-  history.replaceState(history.state, '', fragment);
+/** What leads back to an address: personal values have to be carried apart from its fragment. */
+export interface Place {
+  readonly fragment: string;
+  readonly personal: Address['personal'];
+}
+
+export function here(): Place {
+  return { fragment: location.hash, personal: current.personal };
+}
+
+/** Opens a place as the page begins: of a link, or where the sign-in began. An empty fragment is no page yet. */
+export function openAt(fragment: string, personal: Place['personal'] = {}): void {
+  history.replaceState({ personal }, '', fragment);
   update();
 }
 

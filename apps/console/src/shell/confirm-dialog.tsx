@@ -10,6 +10,7 @@ import {
   Input,
 } from '@fluentui/react-components';
 import { type ReactNode, useEffect, useState } from 'react';
+import { FailureMessage } from './failure-message.js';
 import { useReturnFocus } from './use-return-focus.js';
 
 interface ConfirmDialogProps {
@@ -42,6 +43,9 @@ export default function ConfirmDialog(props: ConfirmDialogProps): ReactNode {
     setReason('');
   }, [props.isOpen]);
   const isConfirmed = text.trim() === typed.text && (!hasReason || reason.trim() !== '');
+  const confirm = (): void => {
+    if (isConfirmed && !isBusy) props.onConfirm(reason.trim());
+  };
   return (
     <Dialog
       open={props.isOpen}
@@ -54,7 +58,7 @@ export default function ConfirmDialog(props: ConfirmDialogProps): ReactNode {
         <form
           onSubmit={(event) => {
             event.preventDefault();
-            if (isConfirmed && !isBusy) props.onConfirm(reason.trim());
+            confirm();
           }}
         >
           <DialogBody>
@@ -89,10 +93,8 @@ export default function ConfirmDialog(props: ConfirmDialogProps): ReactNode {
                   }}
                 />
               </Field>
-              {error && (
-                <p role="alert" className="failure">
-                  {error.message}
-                </p>
+              {error && !isBusy && (
+                <FailureMessage key={error.message} error={error} onRetry={confirm} />
               )}
             </DialogContent>
             <DialogActions>

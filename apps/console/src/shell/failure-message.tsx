@@ -49,7 +49,7 @@ function Retry({
   const left = repeatAt === undefined ? 0 : Math.ceil((repeatAt - now) / 1000);
   const isDue = repeatAt !== undefined && left <= 0;
   useEffect(() => {
-    if (!isDue) return;
+    if (!isDue || repeated.has(error.message)) return;
     repeated.add(error.message);
     onRetry();
   }, [isDue, error, onRetry]);

@@ -1,5 +1,6 @@
 import { Checkbox, Field, Select } from '@fluentui/react-components';
 import type { ReactNode } from 'react';
+import { NotKept } from './not-kept.js';
 import { type Preferences as Values, setPreferences, usePreferences } from './preferences.js';
 
 /** What this browser remembers. */
@@ -7,6 +8,7 @@ export function Preferences(): ReactNode {
   const { theme, density, areKeysOn } = usePreferences();
   return (
     <div className="preferences">
+      <NotKept />
       <Field label="Theme">
         <Select
           value={theme}

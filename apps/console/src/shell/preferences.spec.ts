@@ -1,7 +1,24 @@
-import { describe, expect, it } from 'vitest';
-import { readPreferences } from './preferences.js';
+import { Window } from 'happy-dom';
+import { afterAll, beforeEach, describe, expect, it, vi } from 'vitest';
 
+const KEY = 'console.preferences';
+
+const window = new Window();
+const { localStorage } = window;
+vi.stubGlobal('localStorage', localStorage);
+vi.stubGlobal('addEventListener', window.addEventListener.bind(window));
+const { preferences, readPreferences, setPreferences } = await import('./preferences.js');
 const DEFAULTS = readPreferences('{}');
+
+afterAll(() => {
+  vi.unstubAllGlobals();
+});
+
+/** As a browser announces what another tab has stored. */
+function storeElsewhere(text: string): void {
+  localStorage.setItem(KEY, text);
+  window.dispatchEvent(new window.StorageEvent('storage', { key: KEY, newValue: text }));
+}
 
 describe('the preferences of a browser', () => {
   it('are those that were kept, and the default of each other one', () => {
@@ -29,5 +46,41 @@ describe('the preferences of a browser', () => {
     '{"constructor":{},"colour":"red"}',
   ])('leave out what is none, such as %s', (text) => {
     expect(readPreferences(text)).toEqual(DEFAULTS);
+  });
+
+  describe('with several tabs', () => {
+    beforeEach(() => {
+      storeElsewhere('{}');
+    });
+
+    it('keep what each tab has changed', () => {
+      localStorage.setItem(KEY, '{"columns":"own","ownColumns":["time"]}');
+      setPreferences({ zone: 'local' });
+      expect(JSON.parse(localStorage.getItem(KEY) ?? '')).toEqual({
+        ...DEFAULTS,
+        columns: 'own',
+        ownColumns: ['time'],
+        zone: 'local',
+      });
+    });
+
+    it('are those of the tab that changed them last', () => {
+      storeElsewhere('{"theme":"dark"}');
+      expect(preferences().theme).toBe('dark');
+    });
+  });
+
+  it('change for the page alone when the browser refuses to keep them', () => {
+    storeElsewhere('{}');
+    vi.stubGlobal('localStorage', {
+      getItem: (name: string) => localStorage.getItem(name),
+      setItem: () => {
+        throw new DOMException('full', 'QuotaExceededError');
+      },
+    });
+    setPreferences({ density: 'compact' });
+    setPreferences({ theme: 'dark' });
+    expect(preferences()).toEqual({ ...DEFAULTS, density: 'compact', theme: 'dark' });
+    vi.stubGlobal('localStorage', localStorage);
   });
 });

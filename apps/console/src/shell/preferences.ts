@@ -1,4 +1,5 @@
 import { useSyncExternalStore } from 'react';
+import { store, stored } from './storage.js';
 
 /** What a browser remembers of its person: nothing of what the log says. */
 export interface Preferences {
@@ -32,7 +33,12 @@ const CHOICES: Readonly<Partial<Record<string, readonly unknown[]>>> = {
 } satisfies { [Name in keyof Preferences]?: readonly Preferences[Name][] };
 
 const listeners = new Set<() => void>();
-let current = readPreferences(storedText());
+let current = storedPreferences();
+
+// Of another tab.
+addEventListener('storage', ({ key }) => {
+  if (key === KEY) show(storedPreferences());
+});
 
 export function usePreferences(): Preferences {
   return useSyncExternalStore(subscribe, preferences);
@@ -42,10 +48,20 @@ export function preferences(): Preferences {
   return current;
 }
 
+/** Changes these alone: another tab may have changed others. */
 export function setPreferences(changes: Partial<Preferences>): void {
-  current = { ...current, ...changes };
-  localStorage.setItem(KEY, JSON.stringify(current));
+  const changed = { ...storedPreferences(), ...changes };
+  store(KEY, JSON.stringify(changed));
+  show(changed);
+}
+
+function show(preferences: Preferences): void {
+  current = preferences;
   for (const listener of listeners) listener();
+}
+
+function storedPreferences(): Preferences {
+  return readPreferences(stored(KEY) ?? '{}');
 }
 
 function subscribe(listener: () => void): () => void {
@@ -72,14 +88,5 @@ function objectIn(text: string): object {
     return Object(JSON.parse(text)) as object;
   } catch {
     return {};
-  }
-}
-
-/** A browser may have no storage for the page. */
-function storedText(): string {
-  try {
-    return localStorage.getItem(KEY) ?? '{}';
-  } catch {
-    return '{}';
   }
 }

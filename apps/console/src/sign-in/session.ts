@@ -6,6 +6,7 @@ import {
   WebStorageStateStore,
 } from 'oidc-client-ts';
 import type { Provider } from '../config.js';
+import { here, type Place } from '../shell/address.js';
 
 /** Tokens are renewed this long before they expire. */
 const RENEWAL_SECONDS = 300;
@@ -19,6 +20,9 @@ export interface SignInFailure {
   readonly detail: string;
 }
 
+/** No page yet. */
+const NOWHERE: Place = { fragment: '', personal: {} };
+
 /** The sign-in has ended: the provider renews nothing without the person. */
 export class SignInEnded extends Error {
   override readonly name = 'SignInEnded';
@@ -27,7 +31,7 @@ export class SignInEnded extends Error {
 /** What comes back with a redirect. */
 interface ReturnState {
   /** At which the sign-in began. */
-  readonly fragment: string;
+  readonly place: Place;
   readonly scopes: readonly string[];
 }
 
@@ -35,7 +39,7 @@ interface ReturnState {
  * The sign-in of one person, by the authorization code flow with PKCE and a redirect of the whole page.
  *
  * Tokens are in memory only: another tab, or a reload, signs in again with the session that the provider
- * keeps. During a redirect, `sessionStorage` has state, nonce, code verifier and the address to return to.
+ * keeps. During a redirect, `sessionStorage` has state, nonce, code verifier and the place to return to.
  */
 export class Session {
   readonly #manager: UserManager;
@@ -63,12 +67,12 @@ export class Session {
   /**
    * Ends the sign-in that a redirect brought back, and removes its parameters from the address.
    *
-   * @returns with the fragment at which it began, also when it failed; `undefined` when the page was not opened by such a
+   * @returns with the place at which it began, also when it failed; `undefined` when the page was not opened by such a
    *   redirect
    */
   static async return(
     providers: readonly Provider[],
-  ): Promise<{ session: Session; fragment: string; failure?: SignInFailure } | undefined> {
+  ): Promise<{ session: Session; place: Place; failure?: SignInFailure } | undefined> {
     const parameters = new URLSearchParams(location.search);
     if (!parameters.has('state')) return undefined;
     const name = sessionStorage.getItem(PROVIDER_KEY);
@@ -80,15 +84,15 @@ export class Session {
     const session = new Session(provider);
     try {
       const user = await session.#manager.signinRedirectCallback(returned);
-      const { fragment, scopes } = user.state as ReturnState; // `signIn` wrote it
+      const { place, scopes } = user.state as ReturnState; // `signIn` wrote it
       session.#user = user;
       session.#scopes = scopes;
-      return { session, fragment };
+      return { session, place };
     } catch (error) {
       // Of the provider; other failures have no state.
       const state =
         error instanceof ErrorResponse ? (error.state as ReturnState | undefined) : null;
-      return { session, fragment: state?.fragment ?? '', failure: failureOf(error) };
+      return { session, place: state?.place ?? NOWHERE, failure: failureOf(error) };
     }
   }
 
@@ -112,7 +116,7 @@ export class Session {
     await this.#manager.signinRedirect({
       scope: scopeOf(scopes),
       nonce: crypto.randomUUID(),
-      state: { fragment: location.hash, scopes } satisfies ReturnState,
+      state: { place: here(), scopes } satisfies ReturnState,
       ...(prompt && { prompt }),
     });
   }

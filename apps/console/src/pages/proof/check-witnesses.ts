@@ -1,6 +1,12 @@
 import type { TileReader, WitnessPolicy } from '#libs/transparency-log';
 import { continues, open, type SignedCheckpoint } from './check-log.js';
 
+/**
+ * The service has its newest checkpoint cosigned again after five minutes, also when the log does not grow, and
+ * informs its operators after this time.
+ */
+export const MAX_QUORUM_AGE_MS = 15 * 60_000;
+
 /** What a witness of the policy did with the newest checkpoint that has cosignatures. */
 export interface CosignedBy {
   /** In the policy. */
@@ -18,22 +24,31 @@ export type WitnessVerdict =
   | { readonly is: 'contradicted'; readonly size: number; readonly note: string }
   /** Hashes are missing: that the log begins with it is neither proved nor disproved. */
   | { readonly is: 'cut' }
+  /** Of a quorum that is too old, nobody outside confirms what the log has added since. */
   | {
-      readonly is: 'witnessed' | 'no-quorum';
+      readonly is: 'witnessed' | 'too-old' | 'no-quorum';
       readonly size: number;
       readonly cosigned: readonly CosignedBy[];
     };
 
+/** What is checked. */
+export interface Cosigned {
+  /** The checkpoint with the cosignatures; not trusted. */
+  readonly note: string | undefined;
+  readonly policy: WitnessPolicy;
+  /** Milliseconds since 1970. */
+  readonly now: number;
+}
+
 /**
- * Checks that a quorum of witnesses cosigned a checkpoint with which the log begins.
+ * Checks that a quorum of witnesses cosigned a checkpoint with which the log begins, no longer than
+ * `MAX_QUORUM_AGE_MS` ago.
  *
- * @param note with the cosignatures; not trusted
  * @param keys of the log, as `parseLogKeys` reads them
  * @param newest of the log, verified, and not older than the note
  */
 export async function checkWitnesses(
-  note: string | undefined,
-  policy: WitnessPolicy,
+  { note, policy, now }: Cosigned,
   keys: string,
   newest: SignedCheckpoint,
   readTile: TileReader,
@@ -51,8 +66,12 @@ export async function checkWitnesses(
   const times = new Map(
     cosignatures.map(({ witness, timestampSeconds }) => [witness.name, timestampSeconds * 1_000]),
   );
+  const recent = cosignatures.filter(
+    ({ timestampSeconds }) => now - timestampSeconds * 1_000 <= MAX_QUORUM_AGE_MS,
+  );
+  const isMet = relation === 'continued' && policy.isMet(cosignatures);
   return {
-    is: relation === 'continued' && policy.isMet(cosignatures) ? 'witnessed' : 'no-quorum',
+    is: !isMet ? 'no-quorum' : policy.isMet(recent) ? 'witnessed' : 'too-old',
     size,
     cosigned: policy.witnesses.map(({ name }) => ({ name, at: times.get(name) })),
   };

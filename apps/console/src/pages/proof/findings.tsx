@@ -5,18 +5,21 @@ import type { WholeEntry } from '../../api/schemas.js';
 import { OutcomeSign } from '../../entries/outcome.js';
 import { SentenceText } from '../../entries/sentence.js';
 import { saveFile } from '../../shell/save-file.js';
+import { keepsAll } from '../../shell/storage.js';
 import { useZone } from '../../shell/use-zone.js';
 import { instant } from '../../time/format.js';
 import { keyIdsOf, originOf } from './check-log.js';
 import { count, type Fault, type FaultFacts, messageOf } from './messages.js';
 import { ProofPath } from './proof-path.js';
 import { hexOf } from './remembered.js';
+import { valueOf } from './part.js';
 import type { Proof } from './use-proof.js';
 
 /** What the checks found, in sentences: each that passed, or the one fault. */
 export function Findings({ proof }: { readonly proof: Proof }): ReactNode {
   const zone = useZone();
-  const { keys, seen, log, entry } = proof;
+  const { keys, seen, log } = proof;
+  const entry = valueOf(proof.entry);
   const seenAt = seen && instant(Date.parse(seen.seenAt), zone);
   const facts = (claims: FaultFacts['claims']): FaultFacts => ({
     trustedKeys: keyIdsOf(keys.lines).join(', '),
@@ -56,7 +59,8 @@ export function Findings({ proof }: { readonly proof: Proof }): ReactNode {
           </Check>
         ) : (
           <Check title="Remembered">
-            This browser sees the log for the first time. From now on it recognises whether the log
+            This browser sees the log for the first time.{' '}
+            {keepsAll() ? 'From now on' : 'Until the page is closed,'} it recognises whether the log
             continues these {count(size)}.
           </Check>
         )}
@@ -76,7 +80,7 @@ export function Findings({ proof }: { readonly proof: Proof }): ReactNode {
       {entry?.verdict.is === 'included' && (
         <ProofPath index={entry.whole.index} included={entry.verdict} />
       )}
-      {!entry && <p className="soft hash">root {hexOf(root)}</p>}
+      {!proof.entry && <p className="soft hash">root {hexOf(root)}</p>}
     </>
   );
 }

@@ -4,8 +4,10 @@ import { saveEvidence } from '../../entries/save-evidence.js';
 import { fragmentOf, useAddress } from '../../shell/address.js';
 import { FailureMessage } from '../../shell/failure-message.js';
 import { useKeys } from '../../shell/keys.js';
+import { NotKept } from '../../shell/not-kept.js';
 import { Waiting } from '../../shell/waiting.js';
 import { Findings } from './findings.js';
+import { valueOf } from './part.js';
 import { forget, UnreadableMemory } from './remembered.js';
 import { TrustedKeys } from './trusted-keys.js';
 import { useProof } from './use-proof.js';
@@ -28,7 +30,8 @@ export default function ProofPage(): ReactNode {
   const askForget = (): void => {
     setIsForgetting(true);
   };
-  const whole = proof.data?.entry?.whole;
+  const entry = proof.data?.entry;
+  const whole = valueOf(entry)?.whole;
   useKeys({
     '.': check,
     ...(whole && {
@@ -62,11 +65,15 @@ export default function ProofPage(): ReactNode {
       {proof.error && !(proof.error instanceof UnreadableMemory) && (
         <FailureMessage error={proof.error} onRetry={() => void proof.refetch()} />
       )}
+      <NotKept />
       {proof.data && (
         <div className="checked" data-entry={entryId} data-at={checkedAt}>
           <Findings proof={proof.data} />
+          {entry && 'error' in entry && (
+            <FailureMessage key={entry.error.message} error={entry.error} onRetry={check} />
+          )}
           {proof.data.log.is === 'whole' && (
-            <Witnesses proof={proof.data.witnesses} onChange={check} />
+            <Witnesses part={proof.data.witnesses} onChange={check} />
           )}
           <TrustedKeys keys={proof.data.keys} onChange={check} onForget={askForget} />
         </div>

@@ -165,10 +165,14 @@ describe('the check of the witnesses', () => {
     const more = who.flatMap((nth) => cosigners[nth]?.cosign(text, 1_000 + nth) ?? []);
     return formatNote(text, [...signatures, ...more]);
   };
-  const check = async (note: string | undefined, now = grown, readTile = now.readTile) => {
-    const opened = open(now.note(), keys);
+  const check = async (
+    note: string | undefined,
+    log = grown,
+    { readTile = log.readTile, now = 1_002_000 } = {},
+  ) => {
+    const opened = open(log.note(), keys);
     if (opened.is !== 'whole') throw new Error(opened.is);
-    return checkWitnesses(note, policy, keys, opened.checkpoint, readTile);
+    return checkWitnesses({ note, policy, now }, keys, opened.checkpoint, readTile);
   };
 
   it('finds the quorum, and who did not cosign', async () => {
@@ -185,6 +189,14 @@ describe('the check of the witnesses', () => {
     expect((await check(undefined)).is).toBe('none');
   });
 
+  it('takes a quorum for none when it is older than the service lets it become', async () => {
+    const note = cosigned(new Log(texts(300)), [0, 2]);
+    const at = (minutes: number) => ({ now: 1_000_000 + minutes * 60_000 });
+    expect((await check(note, grown, at(15))).is).toBe('witnessed');
+    expect(await check(note, grown, at(16))).toMatchObject({ is: 'too-old', size: 300 });
+    expect((await check(cosigned(grown, [1]), grown, at(16))).is).toBe('no-quorum');
+  });
+
   it('finds a log that the witnesses contradict: another one, and a shorter one', async () => {
     const fork = new Log(texts(300).with(17, 'another entry'));
     expect((await check(cosigned(fork, [0, 1]))).is).toBe('contradicted');
@@ -198,6 +210,6 @@ describe('the check of the witnesses', () => {
     const changed = cosigned(new Log(texts(300)), [0, 1]).replace('\n300\n', '\n299\n');
     expect((await check(changed)).is).toBe('unsigned');
     const note = cosigned(new Log(texts(300)), [0, 1]);
-    expect((await check(note, grown, () => new Uint8Array())).is).toBe('cut');
+    expect((await check(note, grown, { readTile: () => new Uint8Array() })).is).toBe('cut');
   });
 });

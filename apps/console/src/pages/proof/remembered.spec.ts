@@ -59,6 +59,22 @@ describe('what a browser remembers of a log', () => {
     ]);
   });
 
+  it('lasts until the page is closed when the browser refuses to keep it', () => {
+    const refuse = () => {
+      throw new DOMException('full', 'QuotaExceededError');
+    };
+    vi.stubGlobal('localStorage', { getItem: () => null, setItem: refuse, removeItem: refuse });
+    remember();
+    expect(pinnedKeys()).toMatchObject({ lines: LINES });
+    expect(seenCheckpoint(ORIGIN)).toMatchObject({ size: 9 });
+    forget();
+    expect([pinnedKeys(), pinnedPolicy(), seenCheckpoint(ORIGIN)]).toEqual([
+      undefined,
+      undefined,
+      undefined,
+    ]);
+  });
+
   it.each(
     ['console.log-keys', 'console.witness-policy', CHECKPOINT].flatMap((name) =>
       ['', 'null', '{}', '[]', '"x"', '7', '{"lines":'].map((text) => [name, text] as const),

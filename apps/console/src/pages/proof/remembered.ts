@@ -1,4 +1,5 @@
 import { type TreeHead, WitnessPolicy } from '#libs/transparency-log';
+import { removeStored, store, stored, storedNames } from '../../shell/storage.js';
 import { originOf, type SignedCheckpoint } from './check-log.js';
 
 /**
@@ -62,7 +63,7 @@ export function pinnedKeys(): PinnedKeys | undefined {
 
 export function pinKeys(lines: string, by: PinnedKeys['by']): PinnedKeys {
   const keys = { lines: lines.trim(), pinnedAt: new Date().toISOString(), by };
-  localStorage.setItem(KEYS, JSON.stringify(keys));
+  store(KEYS, JSON.stringify(keys));
   return keys;
 }
 
@@ -77,7 +78,7 @@ export function pinnedPolicy(): PinnedPolicy | undefined {
 
 export function pinPolicy(text: string, by: PinnedPolicy['by']): PinnedPolicy {
   const policy = { text: text.trim(), pinnedAt: new Date().toISOString(), by };
-  localStorage.setItem(POLICY, JSON.stringify(policy));
+  store(POLICY, JSON.stringify(policy));
   return policy;
 }
 
@@ -100,15 +101,13 @@ export function seenCheckpoint(origin: string): SeenCheckpoint | undefined {
 export function rememberCheckpoint({ origin, size, root, note }: SignedCheckpoint): void {
   const seenAt = new Date().toISOString();
   const seen: SeenCheckpoint = { origin, size, root: hexOf(root), note, seenAt };
-  localStorage.setItem(CHECKPOINT + origin, JSON.stringify(seen));
+  store(CHECKPOINT + origin, JSON.stringify(seen));
 }
 
 /** Forgets the keys, the policy and all checkpoints: the next visit is the first one. */
 export function forget(): void {
-  const names = Object.keys(localStorage);
-  for (const name of names)
-    if (name === KEYS || name === POLICY || name.startsWith(CHECKPOINT))
-      localStorage.removeItem(name);
+  for (const name of storedNames())
+    if (name === KEYS || name === POLICY || name.startsWith(CHECKPOINT)) removeStored(name);
 }
 
 export function headOf({ size, root }: SeenCheckpoint): TreeHead {
@@ -124,8 +123,8 @@ type Members = Readonly<Record<string, unknown>>;
 
 /** @param isWhole may throw */
 function read<T>(name: string, isWhole: (kept: Members) => kept is Members & T): T | undefined {
-  const text = localStorage.getItem(name);
-  if (text === null) return undefined;
+  const text = stored(name);
+  if (text === undefined) return undefined;
   try {
     const kept = Object(JSON.parse(text)) as Members;
     if (isWhole(kept)) return kept;

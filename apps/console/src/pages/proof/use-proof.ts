@@ -3,30 +3,34 @@ import { parseLogKeys, tilePath, type TileReader, WitnessPolicy } from '#libs/tr
 import { useQuery, useQueryClient, type UseQueryResult } from '@tanstack/react-query';
 import type { Api } from '../../api/api.js';
 import { useSignedIn } from '../../api/api-context.js';
-import type { AuditHealth, WholeEntry } from '../../api/schemas.js';
+import type { WholeEntry } from '../../api/schemas.js';
 import { wholeEntryQuery } from '../../entries/whole-entry.js';
 import { checkEntry, type EntryVerdict } from './check-entry.js';
-import { checkLog, type LogVerdict, originOf } from './check-log.js';
+import type { LogVerdict, SignedCheckpoint } from './check-log.js';
+import { checkNewest } from './check-newest.js';
 import { checkWitnesses, type WitnessVerdict } from './check-witnesses.js';
+import { followedBy, type Part, partOf } from './part.js';
 import {
-  headOf,
   pinKeys,
   type PinnedKeys,
   pinnedKeys,
   type PinnedPolicy,
   pinnedPolicy,
-  pinPolicy,
-  rememberCheckpoint,
   type SeenCheckpoint,
-  seenCheckpoint,
 } from './remembered.js';
+import { type ShownWitnesses, shownWitnesses } from './shown-witnesses.js';
 
 /** What the witnesses say of the log. */
 export interface WitnessProof {
   readonly policy: PinnedPolicy;
   readonly verdict: WitnessVerdict;
-  /** What the service says of them; absent for auditors of other tenants. */
-  readonly known: AuditHealth['witnesses'];
+  readonly known: ShownWitnesses['known'];
+}
+
+/** Whether the log has an entry. */
+export interface EntryProof {
+  readonly whole: WholeEntry;
+  readonly verdict: EntryVerdict;
 }
 
 /** What this browser found. */
@@ -35,10 +39,10 @@ export interface Proof {
   /** Before this check. */
   readonly seen: SeenCheckpoint | undefined;
   readonly log: LogVerdict;
-  /** Absent: no policy is known, or the log itself is at fault. */
-  readonly witnesses?: WitnessProof | undefined;
+  /** Absent: the log itself is at fault. Without a value: no policy is known. */
+  readonly witnesses?: Part<WitnessProof | undefined> | undefined;
   /** Absent: no entry was requested, or the log itself is at fault. */
-  readonly entry?: { readonly whole: WholeEntry; readonly verdict: EntryVerdict } | undefined;
+  readonly entry?: Part<EntryProof> | undefined;
 }
 
 /**
@@ -58,66 +62,43 @@ export function useProof(entryId: string | undefined, checkedAt: number): UseQue
       const whole =
         entryId === undefined
           ? undefined
-          : await client.query({ ...wholeEntryQuery(api, entryId), staleTime: Infinity });
+          : await partOf(signal, async () =>
+              client.query({ ...wholeEntryQuery(api, entryId), staleTime: Infinity }),
+            );
       const keys = pinnedKeys() ?? (await firstKeys(api, signal));
-      const seen = seenCheckpoint(originOf(keys.lines));
-      const witnesses = await witnessesOf(api, me.audit === 'all', signal);
-      const note = await api.text('/v1/audit/log/checkpoint', { signal });
+      const required = pinnedPolicy();
+      // Before the newest checkpoint, so that it is not older than what the witnesses cosigned.
+      const shown = await partOf(signal, async () =>
+        shownWitnesses(api, required, me.audit === 'all', signal),
+      );
       const readTile = tileReader(api, signal);
-      const log = await checkLog(note, keys.lines, seen && headOf(seen), readTile);
+      const readNote = async () => api.text('/v1/audit/log/checkpoint', { signal });
+      const { seen, log } = await checkNewest(keys.lines, readNote, readTile);
       if (log.is !== 'whole') return { keys, seen, log };
-      const isNews = seen === undefined || log.checkpoint.size > seen.size;
-      if (isNews) rememberCheckpoint(log.checkpoint);
       const { checkpoint } = log;
-      const policy = witnesses && WitnessPolicy.parse(witnesses.policy.text);
-      const checked = {
-        ...{ keys, seen, log },
-        witnesses: policy && {
-          ...{ policy: witnesses.policy, known: witnesses.known },
-          verdict: await checkWitnesses(witnesses.note, policy, keys.lines, checkpoint, readTile),
-        },
-      };
-      if (!whole) return checked;
-      const { index, canonical, proof = '' } = whole;
-      const proved = { index, canonical, proof };
-      const verdict = await checkEntry(proved, keys.lines, log.checkpoint, readTile);
-      return { ...checked, entry: { whole, verdict } };
+      const witnesses = await followedBy(shown, signal, async (found) =>
+        proofOfWitnesses(found, keys.lines, checkpoint, readTile),
+      );
+      const entry = await followedBy(whole, signal, async (found) => {
+        const { index, canonical, proof = '' } = found;
+        const proved = { index, canonical, proof };
+        const verdict = await checkEntry(proved, keys.lines, checkpoint, readTile);
+        return { whole: found, verdict };
+      });
+      return { keys, seen, log, witnesses, entry };
     },
   });
 }
 
-interface ShownWitnesses {
-  readonly policy: PinnedPolicy;
-  /** The newest checkpoint with a quorum, as the service has it. */
-  readonly note: string | undefined;
-  readonly known: AuditHealth['witnesses'];
-}
-
-/** Read before the newest checkpoint, so that it is not older than what the witnesses cosigned. */
-async function witnessesOf(
-  api: Api,
-  isHome: boolean,
-  signal: AbortSignal,
-): Promise<ShownWitnesses | undefined> {
-  const known = isHome
-    ? (await api.json<AuditHealth>('GET', '/v1/audit/health', { signal })).witnesses
-    : undefined;
-  const policy = pinnedPolicy() ?? (known && firstPolicy(known.policy));
+async function proofOfWitnesses(
+  { policy, note, known }: ShownWitnesses,
+  keys: string,
+  newest: SignedCheckpoint,
+  readTile: TileReader,
+): Promise<WitnessProof | undefined> {
   if (!policy) return undefined;
-  if (known?.hasQuorum === false) return { policy, note: undefined, known };
-  try {
-    const note = await api.text('/v1/audit/log/checkpoint/witnessed', { signal });
-    return { policy, note, known };
-  } catch (error) {
-    if (!(error instanceof ProblemError) || error.status !== 404) throw error;
-    return { policy, note: undefined, known };
-  }
-}
-
-/** The policy that the service names, required from now on. */
-function firstPolicy(text: string): PinnedPolicy {
-  WitnessPolicy.parse(text);
-  return pinPolicy(text, 'first visit');
+  const cosigned = { note, policy: WitnessPolicy.parse(policy.text), now: Date.now() };
+  return { policy, known, verdict: await checkWitnesses(cosigned, keys, newest, readTile) };
 }
 
 /** The keys that the service names, trusted from now on. */

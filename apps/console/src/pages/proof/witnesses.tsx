@@ -3,12 +3,14 @@ import { Button, Field, Textarea } from '@fluentui/react-components';
 import { type ReactNode, useState } from 'react';
 import type { AuditHealth } from '../../api/schemas.js';
 import { OutcomeSign } from '../../entries/outcome.js';
+import { FailureMessage } from '../../shell/failure-message.js';
 import { saveFile } from '../../shell/save-file.js';
 import { useZone } from '../../shell/use-zone.js';
-import { instant, relative } from '../../time/format.js';
-import type { CosignedBy, WitnessVerdict } from './check-witnesses.js';
+import { instant, relative, span } from '../../time/format.js';
+import { type CosignedBy, MAX_QUORUM_AGE_MS, type WitnessVerdict } from './check-witnesses.js';
 import { FaultFound } from './findings.js';
 import { count } from './messages.js';
+import { type Part, valueOf } from './part.js';
 import { pinPolicy, type PinnedPolicy } from './remembered.js';
 import type { WitnessProof } from './use-proof.js';
 
@@ -16,12 +18,20 @@ type KnownWitness = NonNullable<AuditHealth['witnesses']>['items'][number];
 
 /** Who else has seen this log: each witness, and whether they are the quorum of the policy. */
 export function Witnesses({
-  proof,
+  part,
   onChange,
 }: {
-  readonly proof: WitnessProof | undefined;
+  readonly part: Part<WitnessProof | undefined> | undefined;
   readonly onChange: () => void;
 }): ReactNode {
+  if (part && 'error' in part)
+    return (
+      <section className="witnesses" aria-label="Witnesses">
+        <h2>Witnesses</h2>
+        <FailureMessage key={part.error.message} error={part.error} onRetry={onChange} />
+      </section>
+    );
+  const proof = valueOf(part);
   return (
     <section className="witnesses" aria-label="Witnesses" data-witnesses={proof?.verdict.is}>
       <h2>Witnesses</h2>
@@ -52,6 +62,15 @@ function Verdict({ verdict }: { readonly verdict: WitnessVerdict }): ReactNode {
         <p>
           <OutcomeSign outcome="success" /> <strong>Quorum.</strong> Enough witnesses of the policy
           cosigned the first {count(verdict.size)}, and the log begins with them.
+        </p>
+      );
+    case 'too-old':
+      return (
+        <p role="alert">
+          <OutcomeSign outcome="failure" /> <strong>No quorum of late.</strong> Enough witnesses of
+          the policy cosigned the first {count(verdict.size)}, and the log begins with them, but
+          more than {span(MAX_QUORUM_AGE_MS)} ago by the clock of this computer. Nobody outside
+          confirms what was added since: the log that others see may be another one.
         </p>
       );
     case 'no-quorum':

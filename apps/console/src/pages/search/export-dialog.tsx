@@ -9,12 +9,14 @@ import {
   Field,
   Select,
 } from '@fluentui/react-components';
-import { type ReactNode, useState } from 'react';
+import { type ReactNode, useEffect, useRef, useState } from 'react';
 import { useApi } from '../../api/api-context.js';
+import { FailureMessage } from '../../shell/failure-message.js';
 import { saveFile } from '../../shell/save-file.js';
 import { useReturnFocus } from '../../shell/use-return-focus.js';
-import { type Filter, isPersonal, searchesOf } from './filters.js';
-import { queryOf, type Search } from './use-entries.js';
+import { isPersonal } from './filters.js';
+import { exportsOf, readExports } from './read-exports.js';
+import type { Search } from './use-entries.js';
 
 /** Formats of the service, with the extension of their files. */
 const FORMATS = {
@@ -38,33 +40,32 @@ export default function ExportDialog({
   const api = useApi();
   const [format, setFormat] = useState<string>('csv');
   const [isBusy, setIsBusy] = useState(false);
-  const [failure, setFailure] = useState('');
+  const [failure, setFailure] = useState<Error>();
+  const request = useRef<AbortController>(undefined);
   useReturnFocus(isOpen);
+  // Closed, by whatever means: it saves nothing any more, and says nothing when it is opened again.
+  useEffect(() => {
+    if (!isOpen) return;
+    setFailure(undefined);
+    return () => {
+      request.current?.abort();
+    };
+  }, [isOpen]);
   // They would be part of the request line.
   const personal = search.filters.filter(isPersonal);
   const exports = exportsOf(search.filters);
+  const isReady = !isBusy && personal.length === 0 && exports.length > 0;
   const save = async (): Promise<void> => {
+    if (!isReady) return;
+    const { signal } = (request.current = new AbortController());
     setIsBusy(true);
-    setFailure('');
+    setFailure(undefined);
     try {
-      const files = await Promise.all(
-        exports.map(async ({ name, filters }) => {
-          const response = await api.send('GET', '/v1/audit/export', {
-            query: {
-              ...queryOf(filters, search.span),
-              ...(format === 'csv' && { bom: 'true' }),
-              format,
-            },
-          });
-          // A body that breaks off rejects: a part of an export is not saved for the whole.
-          const content = await response.blob();
-          return { name, content, type: response.headers.get('content-type') ?? '' };
-        }),
-      );
+      const files = await readExports(api, search, format, signal);
       for (const { name, content, type } of files) saveFile(`${name}.${format}`, content, type);
       onClose();
     } catch (error) {
-      setFailure(error instanceof Error ? error.message : String(error));
+      if (!signal.aborted) setFailure(error instanceof Error ? error : new Error(String(error)));
     }
     setIsBusy(false);
   };
@@ -124,19 +125,13 @@ export default function ExportDialog({
                   Remove the filters by personal values first: an export takes none.
                 </p>
               )}
-              {failure !== '' && (
-                <p role="alert" className="failure">
-                  {failure}
-                </p>
+              {failure && (
+                <FailureMessage key={failure.message} error={failure} onRetry={() => void save()} />
               )}
             </DialogContent>
             <DialogActions>
               <Button onClick={onClose}>Cancel</Button>
-              <Button
-                type="submit"
-                appearance="primary"
-                disabled={isBusy || personal.length > 0 || exports.length === 0}
-              >
+              <Button type="submit" appearance="primary" disabled={!isReady}>
                 {isBusy ? 'Exporting …' : 'Save'}
               </Button>
             </DialogActions>
@@ -145,15 +140,4 @@ export default function ExportDialog({
       </DialogSurface>
     </Dialog>
   );
-}
-
-/** The service exports one search at a time. */
-function exportsOf(
-  filters: readonly Filter[],
-): readonly { readonly name: string; readonly filters: readonly Filter[] }[] {
-  const isInvolved = filters.some(({ name }) => name === 'involvedSubject');
-  return searchesOf(filters).map((one) => {
-    const side = one.at(-1)?.name === 'actorSubject' ? 'by' : 'on';
-    return { name: isInvolved ? `audit-log-${side}-person` : 'audit-log', filters: one };
-  });
 }

@@ -11,6 +11,7 @@ import {
 } from '@fluentui/react-components';
 import { type ReactNode, useState } from 'react';
 import { go, useAddress } from '../../shell/address.js';
+import { NotKept } from '../../shell/not-kept.js';
 import { useReturnFocus } from '../../shell/use-return-focus.js';
 import { useZone } from '../../shell/use-zone.js';
 import type { ColumnSetName } from './columns.js';
@@ -93,6 +94,7 @@ export default function ViewsDialog({
                 onName={(name) => saveView({ name, fragment: viewFragment(parameters, columns) })}
               />
             )}
+            <NotKept />
             {canSave && Object.keys(personal).length > 0 && (
               <p role="alert">The filters by name and address are personal: a view has none.</p>
             )}

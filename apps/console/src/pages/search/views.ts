@@ -1,5 +1,6 @@
 import { useMemo, useSyncExternalStore } from 'react';
 import { fragmentOf } from '../../shell/address.js';
+import { store, stored } from '../../shell/storage.js';
 import { absolute, lastNight, parseInstant } from '../../time/range.js';
 import { rfc3339 } from '../../time/format.js';
 import { UTC, type Zone } from '../../time/zone.js';
@@ -27,7 +28,7 @@ export function useViews(): readonly View[] {
 export function saveView(view: View): boolean {
   const views = parse(storedText());
   if (isTaken(views, view.name)) return false;
-  store([...views, view]);
+  storeViews([...views, view]);
   return true;
 }
 
@@ -36,12 +37,12 @@ export function renameView(before: string, name: string): boolean {
   const views = parse(storedText());
   const others = views.filter((view) => view.name !== before);
   if (isTaken(others, name)) return false;
-  store(views.map((view) => (view.name === before ? { ...view, name } : view)));
+  storeViews(views.map((view) => (view.name === before ? { ...view, name } : view)));
   return true;
 }
 
 export function deleteView(name: string): void {
-  store(parse(storedText()).filter((view) => view.name !== name));
+  storeViews(parse(storedText()).filter((view) => view.name !== name));
 }
 
 /** Parameters of one moment, or of one person's settings. */
@@ -120,11 +121,11 @@ function isTaken(views: readonly View[], name: string): boolean {
 }
 
 function storedText(): string {
-  return localStorage.getItem(KEY) ?? '[]';
+  return stored(KEY) ?? '[]';
 }
 
-function store(views: readonly View[]): void {
-  localStorage.setItem(KEY, JSON.stringify(views));
+function storeViews(views: readonly View[]): void {
+  store(KEY, JSON.stringify(views));
   for (const listener of listeners) listener();
 }
 

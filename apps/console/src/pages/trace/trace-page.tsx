@@ -2,11 +2,18 @@ import { Button } from '@fluentui/react-components';
 import { type ReactNode, useEffect, useRef, useState } from 'react';
 import { useApi } from '../../api/api-context.js';
 import type { Trace } from '../../api/schemas.js';
+import { address, go } from '../../shell/address.js';
 import { FailureMessage } from '../../shell/failure-message.js';
 import { Waiting } from '../../shell/waiting.js';
 import { TraceResult } from './trace-result.js';
 import { readTraced, type Traced } from './trace-token.js';
 import { takeToken } from './handed-token.js';
+import { keptOf, tracedBefore } from './kept-trace.js';
+
+function keep(traced: Traced, found?: Trace): void {
+  const { parameters } = address();
+  go({ parameters, personal: keptOf(traced, found), replaces: true });
+}
 
 type State =
   | { readonly is: 'idle' | 'running' | 'unreadable' }
@@ -15,7 +22,7 @@ type State =
 
 /**
  * From a leaked token to its person. The token is in this page's memory until it is sent, and in no address,
- * storage or cache.
+ * storage or cache. The fingerprint of what was found is in the state of the history, and so outlasts a sign-in.
  */
 export default function TracePage(): ReactNode {
   const api = useApi();
@@ -27,8 +34,11 @@ export default function TracePage(): ReactNode {
     request.current?.abort();
     const { signal } = (request.current = new AbortController());
     setState({ is: 'running' });
+    keep(traced);
     try {
       const found = await api.json<Trace>('POST', '/v1/audit/trace', { body: traced, signal });
+      if (signal.aborted) return;
+      keep(traced, found);
       setState({ is: 'found', trace: found });
     } catch (error) {
       if (signal.aborted) return;
@@ -46,6 +56,8 @@ export default function TracePage(): ReactNode {
   };
   useEffect(() => {
     field.current?.focus();
+    const before = tracedBefore(address().personal);
+    if (before) void trace(before);
     return () => {
       request.current?.abort();
     };
