@@ -119,6 +119,19 @@ describe('acs-identity doctor on a good environment', () => {
     const { AUDIT_CHECKPOINT_FILE: file = '' } = environmentWith();
     await expect(readFile(file)).rejects.toThrow('ENOENT');
   });
+
+  it('finds nothing against the privileges of a newer release, and says that the schema is of one', async () => {
+    await rows(`INSERT INTO schema_migration (timestamp, name) VALUES (1999999999999, 'NextRelease');
+      GRANT DELETE ON mapping TO identity_service`);
+    onTestFinished(async () => {
+      await rows(`DELETE FROM schema_migration WHERE name = 'NextRelease';
+        REVOKE DELETE ON mapping FROM identity_service`);
+    });
+    const results = await examined({});
+    expect(results.flatMap(({ findings }) => findings)).toEqual([]);
+    const { note } = results.find(({ name }) => name === 'schema') ?? {};
+    expect(note).toBe('of a newer release: NextRelease');
+  });
 });
 
 describe('acs-identity doctor finds', () => {

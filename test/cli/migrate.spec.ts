@@ -43,8 +43,8 @@ describe('acs-identity migrate', () => {
       await superuser.query(`CREATE DATABASE ${name} OWNER identity_owner`);
       const databaseUrl = database.ownerUrl.replace(database.name, name);
       const options = { databaseUrl, serviceRole: 'identity_service' };
-      const done = await Promise.all([1, 2, 3].map(async () => runMigrationsOf(options)));
-      expect(done.map((names) => names.length > 0).sort()).toEqual([false, false, true]);
+      const results = await Promise.all([1, 2, 3].map(async () => runMigrationsOf(options)));
+      expect(results.map(({ done }) => done.length > 0).sort()).toEqual([false, false, true]);
     } finally {
       await superuser.query(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
       await superuser.end();
@@ -261,5 +261,60 @@ describe('acs-identity migrate', () => {
       );
       await superuser.end();
     }
+  });
+
+  describe('of an older release, on the schema of a newer one', () => {
+    const NEWER = 'NextRelease1999999999999';
+    const open = async () => {
+      const own = await testDatabase();
+      const owner = new pg.Client({ connectionString: own.ownerUrl });
+      onTestFinished(async () => {
+        await owner.end();
+        await own.close();
+      });
+      await owner.connect();
+      await owner.query(`
+        INSERT INTO schema_migration (timestamp, name) VALUES (1999999999999, '${NEWER}');
+        ALTER TABLE mapping ADD next_release text;
+        GRANT UPDATE (next_release), DELETE ON mapping TO identity_service;
+        CREATE FUNCTION next_release() RETURNS int RETURN 1;
+        REVOKE EXECUTE ON FUNCTION next_release() FROM PUBLIC;
+        GRANT EXECUTE ON FUNCTION next_release() TO identity_service`);
+      const run = async () =>
+        acsIdentity(['migrate'], {
+          environment: {
+            DATABASE_OWNER_URL: own.ownerUrl,
+            DATABASE_SERVICE_ROLE: 'identity_service',
+          },
+        });
+      const privileges = async (): Promise<unknown> => {
+        const { rows } = await owner.query<object>(
+          `SELECT has_column_privilege('identity_service', 'mapping', 'next_release', 'UPDATE') AS column,
+             has_table_privilege('identity_service', 'mapping', 'DELETE') AS table,
+             has_function_privilege('identity_service', 'next_release()', 'EXECUTE') AS function,
+             has_table_privilege('identity_service', 'audit_entry', 'INSERT') AS own`,
+        );
+        return rows[0];
+      };
+      return { owner, run, privileges };
+    };
+
+    it('leaves the privileges of the newer release, names its migrations, and succeeds', async () => {
+      const { run, privileges } = await open();
+      const { code, stdout, stderr } = await run();
+      expect(await privileges()).toEqual({ column: true, table: true, function: true, own: true });
+      expect(stdout).toContain(
+        `of a newer release, whose migrations this one does not know: ${NEWER}`,
+      );
+      expect(stdout).not.toContain('up to date');
+      expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    });
+
+    it('grants what this release needs and the newer one does not', async () => {
+      const { owner, run, privileges } = await open();
+      await owner.query('REVOKE INSERT ON audit_entry FROM identity_service');
+      expect(await run()).toMatchObject({ code: 0 });
+      expect(await privileges()).toMatchObject({ column: true, own: true });
+    });
   });
 });

@@ -2,7 +2,7 @@ import { auditFunctionGrants, auditGrants, auditMigrations } from '#libs/audit';
 import { auditDeliveryGrants, auditDeliveryMigrations } from '#libs/audit-delivery';
 import { authenticationGrants, authenticationMigrations } from '#libs/authentication';
 import { identityMappingGrants, identityMappingMigrations } from '#libs/identity-mapping';
-import type { Database, TableGrant } from '#libs/platform';
+import type { TableGrant } from '#libs/platform';
 import { requestBudgetGrants, requestBudgetMigrations } from '#libs/request-budget';
 import { teamsPhoneGrants, teamsPhoneMigrations } from '#libs/teams-phone';
 import { secretsGrants, secretsMigrations } from '#libs/secrets';
@@ -39,9 +39,24 @@ export const serviceGrants: readonly TableGrant[] = [
 /** The functions that the same role may execute. */
 export const serviceFunctionGrants: readonly string[] = auditFunctionGrants;
 
+/** What runs one statement: a connection, a pool or a query runner. */
+export interface Queries {
+  query<Row>(sql: string, parameters: readonly unknown[]): Promise<Row[]>;
+}
+
 /** @returns the migrations of this release that the database does not have */
-export async function missingMigrations(database: Database): Promise<string[]> {
-  const rows = await database.query<{ name: string }>('SELECT name FROM schema_migration');
-  const done = new Set(rows.map(({ name }) => name));
+export async function missingMigrations(database: Queries): Promise<string[]> {
+  const done = new Set(await recordedMigrations(database));
   return serviceMigrations.map(({ name }) => name).filter((name) => !done.has(name));
+}
+
+/** @returns the migrations that the database has and this release does not: a newer release has made them */
+export async function newerMigrations(database: Queries): Promise<string[]> {
+  const own = new Set(serviceMigrations.map(({ name }) => name));
+  return (await recordedMigrations(database)).filter((name) => !own.has(name));
+}
+
+async function recordedMigrations(database: Queries): Promise<string[]> {
+  const sql = 'SELECT name FROM schema_migration ORDER BY timestamp, name';
+  return (await database.query<{ name: string }>(sql, [])).map(({ name }) => name);
 }

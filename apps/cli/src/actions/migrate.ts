@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { DataSource, type EntityManager, type QueryRunner } from 'typeorm';
-import { serviceMigrations } from '#libs/composition';
+import { newerMigrations, serviceMigrations } from '#libs/composition';
 import { dataSourceOptions, type PasswordSource, sqlState } from '#libs/platform';
 import { databaseCredential, ownerEnvironment, requirePostgresUrl } from './database.js';
 import { LockMonitor, MIGRATOR_LOCK } from './lock-monitor.js';
@@ -33,24 +33,37 @@ export interface MigrateOptions {
 /** Migrates and prints what was done. */
 export async function runMigrations(options: MigrateOptions): Promise<void> {
   const credential = databaseCredential(ownerEnvironment());
-  const done = await migrate({ ...options, credential }, (sentence) => {
+  const { done, newer } = await migrate({ ...options, credential }, (sentence) => {
     console.error(`The migration ${sentence}.`);
   });
-  print(done.length === 0 ? 'The schema is up to date.' : `Done: ${done.join(', ')}.`);
+  if (done.length > 0) print(`Done: ${done.join(', ')}.`);
+  if (newer.length > 0)
+    print(
+      `The schema is of a newer release, whose migrations this one does not know: ${newer.join(', ')}. ` +
+        'Nothing was revoked from the role of the service.',
+    );
+  else if (done.length === 0) print('The schema is up to date.');
+}
+
+/** Names of migrations. */
+export interface Migrated {
+  /** Those that ran. */
+  readonly done: readonly string[];
+  /** Those in the database that this release does not know. */
+  readonly newer: readonly string[];
 }
 
 /**
- * Brings the schema up to this release and grants the service's role what it needs, and no more. Safe to
- * repeat, and to run twice at once.
+ * Brings the schema up to this release and grants the service's role what it needs, and no more; on the
+ * schema of a newer release, no less than it has. Safe to repeat, and to run twice at once.
  *
  * @param report called with what the migration waits for
- * @returns the names of the migrations that ran
  * @throws when a lock was not free in time; at the end, when the role can do more than the service needs
  */
 export async function migrate(
   { databaseUrl, serviceRole, waitSeconds = DEFAULT_WAIT_SECONDS, credential }: MigrateOptions,
   report: (sentence: string) => void = () => undefined,
-): Promise<string[]> {
+): Promise<Migrated> {
   const applicationName = `acs-identity migrate ${randomUUID().slice(0, 8)}`;
   const source = (poolSize: number, session: Readonly<Record<string, string>>): DataSource =>
     new DataSource({
@@ -121,7 +134,7 @@ function isLockNotFree(error: unknown): boolean {
   return error instanceof LockNotFree || sqlState(error) === LOCK_NOT_AVAILABLE;
 }
 
-async function migrateOnce(dataSource: DataSource, serviceRole: string): Promise<string[]> {
+async function migrateOnce(dataSource: DataSource, serviceRole: string): Promise<Migrated> {
   const runner = dataSource.createQueryRunner();
   try {
     await requireOwner(queriesOf(runner));
@@ -129,7 +142,10 @@ async function migrateOnce(dataSource: DataSource, serviceRole: string): Promise
     const done = await dataSource.runMigrations({ transaction: 'each' });
     await grantToServiceRole(runner, serviceRole);
     await requireNoExcess(runner, serviceRole);
-    return done.map(({ name }) => name);
+    return {
+      done: done.map(({ name }) => name),
+      newer: await newerMigrations(queriesOf(runner)),
+    };
   } finally {
     await runner.release();
   }

@@ -1,4 +1,4 @@
-import type { Queries } from './missing-privileges.js';
+import type { Queries } from '#libs/composition';
 
 interface RoleRow {
   readonly role: string;

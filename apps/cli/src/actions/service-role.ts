@@ -1,7 +1,11 @@
 import type { QueryRunner } from 'typeorm';
-import { serviceFunctionGrants, serviceGrants } from '#libs/composition';
+import {
+  newerMigrations,
+  type Queries,
+  serviceFunctionGrants,
+  serviceGrants,
+} from '#libs/composition';
 import type { TableGrant } from '#libs/platform';
-import type { Queries } from './missing-privileges.js';
 
 /** SQL: an object of the schema that no extension owns. */
 function isOurs(catalog: 'pg_class' | 'pg_proc', oid: string): string {
@@ -27,37 +31,47 @@ const OWNER = `
 
 /**
  * Grants the role what this release needs, and revokes everything else, from the role and from PUBLIC:
- * also what later partitions and functions would get by default privileges.
+ * also what later partitions and functions would get by default privileges. On the schema of a newer release
+ * it revokes nothing: that release's replicas may be serving, and what they need is not known here.
  */
 export async function grantToServiceRole(runner: QueryRunner, role: string): Promise<void> {
-  const to = identifier(role);
-  const everybody = `${to}, PUBLIC`;
+  const newer = await newerMigrations(queriesOf(runner));
   await runner.startTransaction();
   try {
-    await runner.query(`REVOKE CREATE ON SCHEMA public FROM ${everybody}`);
-    await runner.query(`GRANT USAGE ON SCHEMA public TO ${to}`);
-    for (const { object } of await runner.manager.query<{ object: string }[]>(OBJECTS)) {
-      await runner.query(`REVOKE ALL ON ${object} FROM ${everybody} CASCADE`);
-    }
-    for (const { owner } of await runner.manager.query<{ owner: string }[]>(OWNER)) {
-      for (const scope of [`FOR ROLE ${owner}`, `FOR ROLE ${owner} IN SCHEMA public`]) {
-        for (const kind of ['TABLES', 'SEQUENCES', 'ROUTINES']) {
-          await runner.query(
-            `ALTER DEFAULT PRIVILEGES ${scope} REVOKE ALL ON ${kind} FROM ${everybody}`,
-          );
-        }
-      }
-    }
-    for (const grant of serviceGrants) {
-      await runner.query(`GRANT ${privileges(grant)} ON ${identifier(grant.table)} TO ${to}`);
-    }
-    for (const signature of serviceFunctionGrants) {
-      await runner.query(`GRANT EXECUTE ON FUNCTION ${signature} TO ${to}`);
-    }
+    if (newer.length === 0) await revokeEverything(runner, role);
+    await grantNeeded(runner, role);
     await runner.commitTransaction();
   } catch (error) {
     await runner.rollbackTransaction();
     throw error;
+  }
+}
+
+async function revokeEverything(runner: QueryRunner, role: string): Promise<void> {
+  const everybody = `${identifier(role)}, PUBLIC`;
+  await runner.query(`REVOKE CREATE ON SCHEMA public FROM ${everybody}`);
+  for (const { object } of await runner.manager.query<{ object: string }[]>(OBJECTS)) {
+    await runner.query(`REVOKE ALL ON ${object} FROM ${everybody} CASCADE`);
+  }
+  for (const { owner } of await runner.manager.query<{ owner: string }[]>(OWNER)) {
+    for (const scope of [`FOR ROLE ${owner}`, `FOR ROLE ${owner} IN SCHEMA public`]) {
+      for (const kind of ['TABLES', 'SEQUENCES', 'ROUTINES']) {
+        await runner.query(
+          `ALTER DEFAULT PRIVILEGES ${scope} REVOKE ALL ON ${kind} FROM ${everybody}`,
+        );
+      }
+    }
+  }
+}
+
+async function grantNeeded(runner: QueryRunner, role: string): Promise<void> {
+  const to = identifier(role);
+  await runner.query(`GRANT USAGE ON SCHEMA public TO ${to}`);
+  for (const grant of serviceGrants) {
+    await runner.query(`GRANT ${privileges(grant)} ON ${identifier(grant.table)} TO ${to}`);
+  }
+  for (const signature of serviceFunctionGrants) {
+    await runner.query(`GRANT EXECUTE ON FUNCTION ${signature} TO ${to}`);
   }
 }
 
@@ -79,7 +93,7 @@ export function identifier(name: string): string {
 }
 
 /**
- * $1 role, $2 grants of tables as JSON, $3 functions. Counts what the role may become as well. Attributes and
+ * $1 role, $2 grants of tables as JSON, $3 functions, $4 the last rank that counts. Counts what the role may become as well. Attributes and
  * ownership come first: they explain the rest.
  */
 const EXCESS = `
@@ -142,19 +156,25 @@ const EXCESS = `
       AND f.oid <> ALL ($3::regprocedure[])
       AND has_function_privilege(self.oid, f.oid, 'EXECUTE')
   )
-  SELECT what FROM excess GROUP BY what ORDER BY min(rank), what`;
+  SELECT what FROM excess GROUP BY what HAVING min(rank) <= $4 ORDER BY min(rank), what`;
+
+/** Of `EXCESS`: privileges of single objects, which a newer release may have granted. */
+const OBJECT_RANK = 4;
 
 const MAX_LINES = 20;
 
 /**
  * What the role can do beyond the grants: by attributes, ownership, other roles that it is a member of,
- * grants of others, and PUBLIC.
+ * grants of others, and PUBLIC. On the schema of a newer release without privileges of single tables and
+ * functions: that release may need them.
  */
 export async function excessOf(queries: Queries, role: string): Promise<string[]> {
+  const newer = await newerMigrations(queries);
   const rows = await queries.query<{ what: string }>(EXCESS, [
     role,
     JSON.stringify(serviceGrants),
     serviceFunctionGrants,
+    newer.length === 0 ? OBJECT_RANK : OBJECT_RANK - 1,
   ]);
   return rows.map(({ what }) => what);
 }

@@ -13,10 +13,11 @@ import {
   describeReferences,
   findUnconfiguredResources,
   missingMigrations,
+  missingPrivileges,
+  newerMigrations,
 } from '#libs/composition';
-import { type Clock, explain, type Logger, ServiceError } from '#libs/platform';
+import { type Clock, type Database, explain, type Logger, ServiceError } from '#libs/platform';
 import type { SecretStore } from '#libs/secrets';
-import { missingPrivileges } from '../../actions/missing-privileges.js';
 import { excessOf } from '../../actions/service-role.js';
 import { clockFindings } from '../clock-finding.js';
 import { type Finding, finding } from '../findings.js';
@@ -99,7 +100,7 @@ async function ifUsable(
 async function schemaReport({ database }: ExaminedDatabase): Promise<CheckReport> {
   try {
     const missing = await missingMigrations(database);
-    if (missing.length === 0) return { findings: [], note: 'up to date' };
+    if (missing.length === 0) return { findings: [], note: await schemaNote(database) };
     return { findings: [finding('schema-behind', 'schema', `missing: ${named(missing)}`)] };
   } catch (error) {
     const detail = explain(error);
@@ -110,6 +111,11 @@ async function schemaReport({ database }: ExaminedDatabase): Promise<CheckReport
       return { findings: [finding('role-privilege-missing', 'schema_migration', 'SELECT')] };
     throw error;
   }
+}
+
+async function schemaNote(database: Database): Promise<string> {
+  const newer = await newerMigrations(database);
+  return newer.length === 0 ? 'up to date' : `of a newer release: ${named(newer)}`;
 }
 
 async function roleReport({ database }: ExaminedDatabase): Promise<CheckReport> {

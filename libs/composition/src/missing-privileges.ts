@@ -1,9 +1,4 @@
-import { serviceFunctionGrants, serviceGrants } from '#libs/composition';
-
-/** What runs one statement: a connection, a pool or a query runner. */
-export interface Queries {
-  query<Row>(sql: string, parameters: readonly unknown[]): Promise<Row[]>;
-}
+import { type Queries, serviceFunctionGrants, serviceGrants } from './schema.js';
 
 /** $1 grants of tables as JSON, $2 functions. */
 const MISSING = `
