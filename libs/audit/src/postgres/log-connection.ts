@@ -59,7 +59,8 @@ const HAS_EXPIRED = 'SELECT extract(epoch FROM clock_timestamp()) * 1000 > $1 AS
 const EXPIRE = `
   SELECT 1 / (extract(epoch FROM clock_timestamp()) * 1000 <= $1::double precision)::integer`;
 
-const EXPIRED = '22012';
+/** The SQLSTATE of a flight that has expired. */
+export const EXPIRED = '22012';
 /** The name of steps that are added behind a pooler. */
 const ADDED = 'audit_pooled';
 
