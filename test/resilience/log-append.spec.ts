@@ -107,6 +107,34 @@ async function commits(): Promise<number> {
   return Number(row?.count);
 }
 
+describe('an entry that the server refuses for its values', () => {
+  it('fails alone, among entries and changes of others', async () => {
+    await superuser.query(`INSERT INTO counter SELECT 'c' || n, 1 FROM generate_series(0, 19) n`);
+    await superuser.query(`CREATE FUNCTION refuse_value() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+      IF convert_from(NEW.leaf, 'UTF8') LIKE '%unstorable%' THEN
+        RAISE EXCEPTION 'character has no equivalent' USING ERRCODE = '22P05';
+      END IF;
+      RETURN NEW; END $$`);
+    await superuser.query(`CREATE TRIGGER refuse_value BEFORE INSERT ON audit_entry
+      FOR EACH ROW EXECUTE FUNCTION refuse_value()`);
+    const log = await open();
+    await log.trail.record(issued());
+    const outcomes = await Promise.allSettled(
+      Array.from({ length: 20 }, async (_, nth) =>
+        log.trail.record(
+          { ...issued(nth), ...(nth % 7 === 3 && { reason: { code: 'unstorable' } }) },
+          nth % 2 === 0 ? increment(`c${nth}`, 1) : undefined,
+        ),
+      ),
+    );
+    const rejected = outcomes.map((outcome) => outcome.status === 'rejected');
+    expect(rejected).toEqual(outcomes.map((_, nth) => nth % 7 === 3));
+    const changed = await rows<{ id: string }>(`SELECT id FROM counter WHERE version = 2`);
+    expect(changed).toHaveLength(9);
+    await expectWhole(log);
+  });
+});
+
 describe('the changes of a batch', () => {
   it.each([1, 3])('are rejected alone, with %i replicas', async (replicas) => {
     await superuser.query(`INSERT INTO counter SELECT 'c' || n, 1 FROM generate_series(0, 39) n`);

@@ -1,3 +1,4 @@
+import { QueryFailedError } from 'typeorm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DatabaseUnavailable } from '#libs/platform';
 import { testDatabase, type TestDatabase } from '#libs/platform/testing';
@@ -37,6 +38,19 @@ describe('checkOrReport', () => {
         },
       ]);
       expect(await transaction.query('SELECT 1 AS one')).toEqual([{ one: 1 }]);
+    });
+  });
+
+  it.each([
+    ['that it does not accept', 'SELECT 1 WHERE 1'],
+    [
+      'whose answer can not be read',
+      `SELECT now() AS at FROM (SELECT set_config('DateStyle', 'German', true)) AS set_before`,
+    ],
+  ])('reports no damage for a query of the server %s', async (_what, sql) => {
+    await log.database.transaction(async (transaction) => {
+      const checked = checkOrReport(transaction, SLICE, async (inner) => inner.query(sql));
+      await expect(checked).rejects.toThrow(QueryFailedError);
     });
   });
 

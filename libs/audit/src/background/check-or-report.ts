@@ -1,5 +1,9 @@
-import { isDatabaseOutage, StorageUnavailable, type Transaction } from '#libs/platform';
+import { QueryFailedError } from 'typeorm';
+import { isDatabaseOutage, sqlState, StorageUnavailable, type Transaction } from '#libs/platform';
 import type { Finding } from './verified-part.js';
+
+/** SQLSTATE classes of statements that fail on the data they read: cardinality, values, raised errors, limits. */
+const OF_DATA = /^(21|22|P0|54)/;
 
 /**
  * Checks a slice. Data on which the check itself fails are a finding of the slice, so that the pass continues
@@ -7,7 +11,7 @@ import type { Finding } from './verified-part.js';
  *
  * @param what the slice, for people
  * @param check runs within a savepoint, because a failed statement ends its transaction
- * @throws what `check` throws when the database can't serve now
+ * @throws what `check` throws when the database can't serve now, or can't run one of its queries
  */
 export async function checkOrReport(
   transaction: Transaction,
@@ -18,6 +22,7 @@ export async function checkOrReport(
     return await transaction.transaction(check);
   } catch (error) {
     if (isDatabaseOutage(error) || error instanceof StorageUnavailable) throw error;
+    if (error instanceof QueryFailedError && !OF_DATA.test(sqlState(error) ?? '')) throw error;
     const name = error instanceof Error ? error.name : 'unknown error';
     return [{ place, kind: 'check-failed', detail: `${what} can't be checked (${name})` }];
   }

@@ -33,7 +33,7 @@ import {
   verdictStep,
 } from '../postgres/change-steps.js';
 import { FlightLost, type Step, type StepRows } from '../postgres/flight.js';
-import { type Backend, LogConnection } from '../postgres/log-connection.js';
+import { type Backend, EXPIRED, LogConnection } from '../postgres/log-connection.js';
 import { bufferOf, type LogQuery, type SignedHead } from '../postgres/log-queries.js';
 import { auditSettings, type AuditSettings } from '../settings.js';
 import type { AuditEvent } from '../trail/audit-event.js';
@@ -102,6 +102,7 @@ interface AppendPlan {
 const HEAD_MOVED = 'AU001';
 const CHANGE_REJECTED = 'AU002';
 const CONSTRAINT_VIOLATION_CLASS = '23';
+const VALUE_REFUSAL_CLASS = '22';
 /** Batches that read the head first after another process was seen to append. */
 const BATCHES_AFTER_CONTENTION = 50;
 
@@ -293,7 +294,7 @@ export class Sequencer {
     return { head, frontier, verdicts };
   }
 
-  /** Appends the records whose changes hold and violate no constraint. */
+  /** Appends the records whose changes hold, violate no constraint and have values that the server takes. */
   async #appendWhatHolds(
     records: readonly PendingRecord[],
     timeoutMs: number,
@@ -301,40 +302,30 @@ export class Sequencer {
     try {
       return await this.#appendByVerdicts(records, timeoutMs);
     } catch (error) {
-      if (!isConstraint(error)) throw error;
-      return this.#appendOneByOne(records, timeoutMs, error);
+      const hasChange = records.some(({ write }) => write !== undefined);
+      // A constraint that entries violate is a fault of the schema, such as a missing partition.
+      if (!isValueRefusal(error) && !(isConstraint(error) && hasChange)) throw error;
+      return this.#appendInHalves(records, timeoutMs, error);
     }
   }
 
-  /** Finds the change that violates a constraint: records with a change one by one, then the others. */
-  async #appendOneByOne(
+  /** Finds the records that the server refuses, and appends the others. */
+  async #appendInHalves(
     records: readonly PendingRecord[],
     timeoutMs: number,
     error: unknown,
   ): Promise<AppendOutcome> {
-    const [only] = records;
-    const change = rowChange(only?.write);
-    if (records.length === 1 && change)
-      return { results: [{ rejection: rejectionOf(change, error) }] };
-    const changing = records.filter(({ write }) => write !== undefined);
-    if (changing.length === 0) throw error;
-    const results = new Map<PendingRecord, AppendResult>();
-    let head: SignedHead | undefined;
-    const batches = [...changing.map((record) => [record]), records.filter(({ write }) => !write)];
-    for (const batch of batches.filter(({ length }) => length > 0)) {
-      const outcome = await this.#appendByVerdicts(batch, timeoutMs).catch((failure: unknown) =>
-        this.#resultsOfFailure(batch, failure),
+    if (records.length === 1) return this.#resultsOfFailure(records, error);
+    const middle = Math.ceil(records.length / 2);
+    const outcomes: AppendOutcome[] = [];
+    for (const half of [records.slice(0, middle), records.slice(middle)]) {
+      const outcome = await this.#appendWhatHolds(half, timeoutMs).catch((failure: unknown) =>
+        this.#resultsOfFailure(half, failure),
       );
-      batch.forEach((record, nth) => {
-        const result = outcome.results[nth];
-        if (result) results.set(record, result);
-      });
-      head = outcome.head ?? head;
+      outcomes.push(outcome);
     }
-    return {
-      results: records.map((record) => results.get(record) ?? { rejection: error }),
-      ...(head && { head }),
-    };
+    const head = outcomes.findLast((outcome) => outcome.head)?.head;
+    return { results: outcomes.flatMap(({ results }) => results), ...(head && { head }) };
   }
 
   #resultsOfFailure(batch: readonly PendingRecord[], failure: unknown): AppendOutcome {
@@ -423,9 +414,15 @@ function* timesOf(records: readonly PendingRecord[]): Generator<number> {
   for (const { encoded } of records) for (const { recordedAtMs } of encoded) yield recordedAtMs;
 }
 
-/** Whether a change does not hold. */
+/** Whether a change does not hold, or the server refuses a value. */
 function isRefusal(error: unknown): boolean {
-  return sqlState(error) === CHANGE_REJECTED || isConstraint(error);
+  return sqlState(error) === CHANGE_REJECTED || isConstraint(error) || isValueRefusal(error);
+}
+
+/** A flight that has expired fails with a code of the same class. */
+function isValueRefusal(error: unknown): boolean {
+  const state = sqlState(error);
+  return state?.startsWith(VALUE_REFUSAL_CLASS) === true && state !== EXPIRED;
 }
 
 function isConstraint(error: unknown): boolean {

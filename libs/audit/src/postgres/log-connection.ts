@@ -21,6 +21,12 @@ export interface Backend {
   expiresAtMs?: number;
 }
 
+interface Identity {
+  readonly pid: number;
+  readonly startedAt: string | null;
+  readonly now: string;
+}
+
 interface OpenConnection {
   readonly client: ServiceClient;
   readonly backend: Backend;
@@ -32,6 +38,12 @@ interface OpenConnection {
 
 /** Time that the server has beyond its own timeouts to answer, before its connection is cut. */
 const ANSWER_MARGIN_MS = 500;
+
+/**
+ * A role sees the start of its own processes only, which are those of the login: after `SET role`, which an
+ * administrator may have set for the login, a session does not see its own.
+ */
+const BEGIN_AS_LOGIN = 'BEGIN; SET LOCAL ROLE NONE';
 
 const IDENTIFY = `
   SELECT pid, backend_start::text AS "startedAt", extract(epoch FROM clock_timestamp()) * 1000 AS now
@@ -47,7 +59,8 @@ const HAS_EXPIRED = 'SELECT extract(epoch FROM clock_timestamp()) * 1000 > $1 AS
 const EXPIRE = `
   SELECT 1 / (extract(epoch FROM clock_timestamp()) * 1000 <= $1::double precision)::integer`;
 
-const EXPIRED = '22012';
+/** The SQLSTATE of a flight that has expired. */
+export const EXPIRED = '22012';
 /** The name of steps that are added behind a pooler. */
 const ADDED = 'audit_pooled';
 
@@ -133,7 +146,9 @@ export class LogConnection {
       const [row] = await this.query<{ hasExpired: boolean }[]>(HAS_EXPIRED, [expiresAtMs]);
       return row?.hasExpired === true;
     }
+    await this.query(BEGIN_AS_LOGIN);
     const rows = await this.query<unknown[]>(TERMINATE, [pid, startedAt]);
+    await this.query('COMMIT');
     return rows.length === 0;
   }
 
@@ -190,9 +205,11 @@ export class LogConnection {
     }, timeoutMs + ANSWER_MARGIN_MS);
     try {
       await client.connect();
-      const { rows } = await client.query<Backend & { now: string }>(IDENTIFY);
+      await client.query(BEGIN_AS_LOGIN);
+      const { rows } = await client.query<Identity>(IDENTIFY);
+      await client.query('COMMIT');
       const [row] = rows;
-      if (!row) throw new Error('the server does not list its own session');
+      if (!row?.startedAt) throw new Error('the server does not list its own session');
       const { pid, startedAt, now } = row;
       const serverOffsetMs = Number(now) - performance.now();
       this.#open = {

@@ -3,7 +3,7 @@ import { tryParseAuditEntry } from '../entry/audit-entry.js';
 import type { Query } from './stored-rows.js';
 
 /** The leaf hash of RFC 6962, of the bytes in the row. Rows that the log does not have can't hide the others. */
-export const IS_IN_LOG = `sha256('\\x00'::bytea || leaf) = (
+export const IS_IN_LOG = `sha256(decode('00', 'hex') || leaf) = (
   SELECT substring(leaf_hashes FROM (${HASH_BYTES} * (entry_index - from_size))::integer + 1 FOR ${HASH_BYTES})
   FROM audit_head WHERE size > entry_index AND from_size <= entry_index ORDER BY size LIMIT 1)`;
 
