@@ -3,6 +3,7 @@ const arrows = {
   platform: [],
   'transparency-log': [],
   client: [],
+  'token-text': [],
   secrets: ['platform'],
   audit: ['transparency-log', 'secrets', 'platform'],
   'audit-delivery': ['audit', 'secrets', 'platform'],
@@ -131,6 +132,13 @@ export default {
       severity: 'error',
       from: { path: '^libs/client/', pathNot: tests },
       to: { pathNot: ['^libs/client/', 'node_modules/(@types/)?react/'] },
+    },
+    {
+      name: 'token-text-is-for-browsers',
+      comment: 'The console uses it too: it has what browsers and Node both have, and no package.',
+      severity: 'error',
+      from: { path: '^libs/token-text/', pathNot: tests },
+      to: { pathNot: ['^libs/token-text/'] },
     },
     { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
     {

@@ -49,7 +49,7 @@ const SEARCHES: Readonly<Record<string, Search>> = {
   }),
   'a person': (nth) => ({ fragment: `range=90d&actorSubject=${subjectOf(nth * 31)}` }),
   'a name': (nth) => ({ typed: nameOf(nth * 17) }),
-  'a trace id': (nth) => ({ typed: traceIdOf(nth * 101) }),
+  'a trace id': (nth) => ({ fragment: `range=90d&traceId=${traceIdOf(nth * 101)}` }),
   'a session': (nth) => ({ fragment: `range=90d&tokenId=${tokenIdOf(nth * 101)}` }),
 };
 

@@ -10,6 +10,7 @@ export default defineConfig({
   resolve: {
     alias: {
       '@acs-identity/client': pathOf('../../libs/client/src/index.ts'),
+      '#libs/token-text': pathOf('../../libs/token-text/src/index.ts'),
       '#libs/transparency-log': pathOf('../../libs/transparency-log/src/index.ts'),
       '#transparency-log/crypto': pathOf('../../libs/transparency-log/src/crypto-in-browsers.ts'),
     },

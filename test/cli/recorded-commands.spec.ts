@@ -9,6 +9,7 @@ import { ManualClock, testDatabase, type TestDatabase } from '#libs/platform/tes
 import { createProgram } from '../../apps/cli/src/program.js';
 import { SAMPLE_PEOPLE, SAMPLE_TENANTS } from '../../apps/emulator/src/index.js';
 import { acsIdentity, operatorEnvironment } from '../support/acs-identity.js';
+import { neverIssuedToken } from '../support/never-issued-token.js';
 import { runningService } from '../support/running-service.js';
 import type { AuditEntry } from '../support/service.js';
 import { issue } from '../support/tokens-api.js';
@@ -99,7 +100,7 @@ const RECORDED: Readonly<Record<string, () => Promise<readonly Run[]>>> = {
     Promise.resolve([{ args: ['-n', '1'], entry: { action: 'audit.read' } }]),
   'audit trace': async () =>
     Promise.resolve([
-      { args: [], input: 'never issued', entry: { action: 'audit.trace' } },
+      { args: [], input: neverIssuedToken(), entry: { action: 'audit.trace' } },
       { args: ['--fingerprint', 'x'.repeat(43)], entry: { action: 'audit.trace' } },
     ]),
   'audit erase': async () =>

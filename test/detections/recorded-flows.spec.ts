@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { neverIssuedToken } from '../support/never-issued-token.js';
 import { policyFile } from '../support/policy-file.js';
 import { repositoryRoot } from '../support/root.js';
 import { runningService } from '../support/running-service.js';
@@ -110,7 +111,7 @@ const FLOWS: Readonly<Record<string, Flow>> = {
       },
     ],
     silent: async () => {
-      const body = { token: 'never issued' };
+      const body = { token: neverIssuedToken() };
       await request('/v1/audit/trace', { scope: 'AuditLog.Read.All', body });
     },
   },

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { expect } from 'vitest';
 import { SAMPLE_TENANTS } from '../../apps/emulator/src/index.js';
+import { neverIssuedToken } from '../support/never-issued-token.js';
 import type { PlantedValues } from '../support/planted-values.js';
 import type { SampleCaller, Service } from '../support/service.js';
 import type { IssuedToken } from '../support/tokens-api.js';
@@ -181,7 +182,7 @@ export class PlantedRequests {
       body: `{"kind":"user","subject":"${this.planted.email('an import')}"}\n${this.planted.person('no line')}\n`,
     });
     const grace = await this.#tokenOf('grace');
-    const trace = { token: this.planted.secret('a leaked token') };
+    const trace = { token: this.planted.add('a leaked token', neverIssuedToken()) };
     await this.#send('POST', '/v1/audit/trace', { token: grace, body: trace });
     await this.#send('GET', `/v1/audit/entries?actorSubject=${subject}`, { token: grace });
     await this.#send('GET', `/v1/audit/entries?cursor=${this.planted.secret('a cursor')}`, {

@@ -24,6 +24,7 @@ export {
   TooManyRequests,
   Unauthenticated,
 } from './errors.js';
+export type { DeniedCall } from './audit/denial-auditor.js';
 export { AuthenticationGuard } from './http/authentication.guard.js';
 export { createTokenVerifiers } from './create-token-verifiers.js';
 export { BearerAuthenticator } from './http/bearer-authenticator.js';

@@ -1555,6 +1555,7 @@ export interface components {
         };
         /** @description A token, its fingerprint, or the id of the token of the caller that it was issued to. A token is neither stored nor logged. */
         TraceRequest: {
+            /** @description The token, alone or with what stands around it: a header, JSON, a URL. */
             token: string;
         } | {
             fingerprint: string;

@@ -5,6 +5,7 @@ import type { AuditEntry } from '#libs/audit';
 import { type MintRequest, SAMPLE_TENANTS } from '../../../apps/emulator/src/index.js';
 import { call } from '../../support/call.js';
 import { CLIENT_EXCHANGE_ROUTES } from '../../security/routes.js';
+import { neverIssuedToken } from '../../support/never-issued-token.js';
 import { repositoryRoot } from '../../support/root.js';
 import { runningService } from '../../support/running-service.js';
 import type { SampleCaller } from '../../support/service.js';
@@ -357,7 +358,7 @@ const RECORDED: Readonly<Record<string, () => readonly Request[]>> = {
     {
       who: 'grace',
       path: '/v1/audit/trace',
-      body: { token: 'never issued' },
+      body: { token: neverIssuedToken() },
       entry: {
         ...success('audit.trace'),
         details: {

@@ -4,6 +4,7 @@ import { SAMPLE_APPS, SAMPLE_PEOPLE, SAMPLE_TENANTS } from '../../../apps/emulat
 import { getAudit, idsOf, publicKey, type Receipt } from '../../support/audit-api.js';
 import { call } from '../../support/call.js';
 import { isProven } from '../../support/independent-verifier.js';
+import { neverIssuedToken } from '../../support/never-issued-token.js';
 import { runningService } from '../../support/running-service.js';
 import { issue } from '../../support/tokens-api.js';
 
@@ -128,8 +129,34 @@ describe('POST /v1/audit/trace', () => {
     },
   );
 
+  it.each([
+    ['JSON', (token: string) => `"token": "${token}",`],
+    ['an address', (token: string) => `https://app.example/join?access_token=${token}&x=1`],
+    [
+      'a command of a caller',
+      (token: string, caller: string) => `-H 'authorization: Bearer ${caller}' -d '${token}'`,
+    ],
+    // Line breaks are refused in every body.
+    ['blanks of broken lines', (token: string) => token.replaceAll(/.{76}/g, '$& ')],
+  ])('200: finds a token in %s', async (_where, around) => {
+    const { token, auditEntry } = await issue(service(), 'bob');
+    const text = around(token, await service().token('bob'));
+    const { status, body } = await trace({ token: text });
+    expect(status).toBe(200);
+    expect(idsOf({ items: body.entries })).toContain(auditEntry.id);
+  });
+
+  it('400: refuses a text without a whole token, of which it can’t say whose it is', async () => {
+    const { token } = await issue(service(), 'bob');
+    for (const text of ['never issued', 'eyJhbGciOiJSUzI1NiJ9.not.ours', token.slice(0, -9)]) {
+      const { status, body } = await trace({ token: text });
+      expect(status).toBe(400);
+      expect(body.errors).toEqual([{ pointer: '/token', detail: 'must have a whole token in it' }]);
+    }
+  });
+
   it('200: finds nothing for a token that was not issued here', async () => {
-    const { status, body } = await trace({ token: 'eyJhbGciOiJSUzI1NiJ9.not.ours' });
+    const { status, body } = await trace({ token: neverIssuedToken() });
     expect(status).toBe(200);
     expect(body).toEqual({ entries: [], tokens: [], liveSiblings: [], untriedKeys: [] });
   });
@@ -179,7 +206,7 @@ describe('POST /v1/audit/trace', () => {
     const anonymous = await call(url, 'post', '/v1/audit/trace', { body: { token: 'x' } });
     expect(anonymous.status).toBe(401);
     expect((await trace({ token: 'x' }, 'alice')).status).toBe(403);
-    const { status, body } = await trace({ token: 'x' }, 'ivan');
+    const { status, body } = await trace({ token: neverIssuedToken() }, 'ivan');
     expect(status).toBe(403);
     expect(body.type).toBe('urn:acs-identity:problem:audit-scope-exceeded');
     expect(await service().newestEntry()).toMatchObject({

@@ -20,7 +20,7 @@ export function actSpecs(rig: ConsoleRig): void {
     await keys.press('g');
     await keys.press('t');
     await page.waitForSelector('#traced:focus');
-    await keys.paste(`Authorization: Bearer "${token}"`);
+    await keys.paste(`curl -H 'authorization: Bearer ${token}' https://app.example/join`);
     await keys.press('Enter');
     await page.waitForSelector('h2:has-text("Alice Adams holds it.")');
     await picture(page, 'trace');
@@ -39,11 +39,17 @@ export function actSpecs(rig: ConsoleRig): void {
         ),
       )
       .toBe(true);
+    await page.fill('#search-box', `{"token":"${token}","expiresOn":"2026-01-01T00:00:00Z"}`);
+    await page.press('#search-box', 'Enter');
+    await page.waitForSelector('h2:has-text("It is revoked")');
+    await page.fill('#search-box', `token=${token.slice(0, 300)}`);
+    await page.press('#search-box', 'Enter');
+    await page.waitForSelector('[role=alert]:has-text("This is neither a token")');
     const kept = await page.evaluate<string>(
       'JSON.stringify([{ ...localStorage }, { ...sessionStorage }, history.state, location.href])',
     );
     for (const text of [kept, await page.content(), ...lines, ...rig.service().logLines])
-      expect(text).not.toContain(token);
+      expect(text).not.toContain(token.slice(0, 300));
     await page.reload();
     await page.click('text="Sign in"');
     await page.click('button:has-text("Nora North")');

@@ -50,7 +50,7 @@ export function columnSpecs(rig: ConsoleRig): void {
     await page.goto(`${rig.url()}#/search?action=identity.update&columns=administration`);
     await page.waitForSelector('[role=columnheader]:has-text("details")');
     expect(await page.textContent(`${ROW}:has-text("Nora North")`)).toMatch(
-      /identity\.update.*Nora North.*Carol Clark.*changed: name/,
+      /identity\.update.*Nora North.*Carol Clark.*changed: displayName · displayName: replaced/,
     );
     expect(problems).toEqual([]);
   });

@@ -105,6 +105,10 @@ export function findingSpecs(rig: ConsoleRig): void {
     await page.waitForSelector('h2:has-text("Alice Adams holds it.")');
     expect(page.url()).not.toContain(actor?.tokenId);
     await page.waitForSelector('button:has-text("Revoke")');
+    await page.fill('#traced', `Authorization: Bearer ${await rig.service().token('alice')}`);
+    await page.press('#traced', 'Enter');
+    await page.waitForSelector('[role=status]:has-text("This is a token of a caller")');
+    await page.click('button:text-is("Trace what was issued to it")');
     // Seeded: many tokens of one session.
     await page.fill('#traced', 'uti-of-alice');
     await page.press('#traced', 'Enter');

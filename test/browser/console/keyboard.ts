@@ -21,6 +21,13 @@ export function keyboardSpecs(rig: ConsoleRig): void {
     await page.waitForSelector('.entries-body [role=row]:has-text("insufficient-permission")');
     expect(await page.locator('.entries-body [role=row]').count()).toBe(1);
     expect(keys.count).toBe(3);
+    // Of a proxy, and of nobody: what else it may be is offered.
+    await keys.press('/');
+    await keys.paste('"requestId": "7f3c2b1a9e8d4c6fb5a4039281706f5e"');
+    await keys.press('Enter');
+    await page.waitForSelector('.empty:has-text("request is 7f3c2b1a9e8d4c6fb5a4039281706f5e")');
+    await page.click('.empty button:text-is("as trace")');
+    await page.waitForSelector('.empty:has-text("trace is 7f3c")');
     expect(problems).toEqual([]);
   });
 

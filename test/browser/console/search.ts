@@ -23,7 +23,7 @@ export function searchSpecs(rig: ConsoleRig): void {
   it('opens entries by the keys j and Enter, and shows hostile texts as texts', async () => {
     const { page, problems } = await rig.open();
     await rig.signIn(page, 'Grace Green', '#/search?outcome=denied');
-    await page.waitForSelector('[role=row]:has-text("insufficient-permission")');
+    await page.waitForSelector('[role=row]:has-text("entries, which needs AuditLog.Read.All")');
     await page.keyboard.press('Enter');
     await page.waitForSelector('.entry details');
     expect(await page.textContent('.entry h2')).toContain('<img src=x');

@@ -1,5 +1,6 @@
 import { openTestLog } from '#libs/audit/testing';
 import type { AuditEvent } from '#libs/audit';
+import type { DeniedCall } from '#libs/authentication';
 import { canonicalName, type Principal } from '#libs/platform';
 import { type PersonName, SAMPLE_APPS, SAMPLE_PEOPLE } from '../../../apps/emulator/src/index.js';
 
@@ -8,6 +9,13 @@ const ISSUED = 300;
 
 /** Changes that Nora makes to Carol, every other one followed by an act of Carol on Bob: more than a page of each. */
 const CHANGES = 120;
+
+/** As the service records a call that it refuses. */
+const REFUSED_CALL = {
+  permission: 'AuditLog.Read.All',
+  method: 'GET',
+  route: '/v1/audit/entries',
+} satisfies Omit<DeniedCall, 'code'>;
 
 /** A text that would do something if a page took it for HTML. */
 export const HOSTILE = '<img src=x onerror="document.title=1"> ${alert(1)} \u202Etxt';
@@ -71,7 +79,7 @@ function refused(actor: Principal, nth: number, detail?: string): AuditEvent {
         requestId: `5e77ab1e-0000-4000-9000-${String(nth).padStart(12, '0')}`,
       },
     }),
-    details: { required: 'AuditLog.Read.All' },
+    details: REFUSED_CALL,
   };
 }
 
@@ -84,7 +92,7 @@ function changed(actor: Principal, target: Principal, nth: number): AuditEvent {
     ...(identity && { target: identity }),
     ...(target.displayName !== undefined && { displayName: target.displayName }),
     ...(request && { request }),
-    details: { changed: ['name replaced'] },
+    details: { changed: ['displayName'], displayName: 'replaced' },
   };
 }
 

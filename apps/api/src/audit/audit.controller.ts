@@ -41,6 +41,7 @@ import {
 } from './statistics.js';
 import {
   toTrace,
+  toTraced,
   type TraceRequest,
   traceRequest,
   traceResponse,
@@ -222,7 +223,7 @@ export class AuditController {
     @Body({ schema: traceRequest }) traced: TraceRequest,
     @CurrentCall() call: CurrentCall,
   ): Promise<TraceResponse> {
-    return toTrace(await this.auditLog.trace(call, traced), call.actor);
+    return toTrace(await this.auditLog.trace(call, toTraced(traced)), call.actor);
   }
 
   @Post('erase')

@@ -1,12 +1,20 @@
 import { z } from 'zod';
-import type { TokenTrace, TracedTokenState } from '#libs/audit';
+import type { TokenTrace, TracedToken, TracedTokenState } from '#libs/audit';
 import type { Principal } from '#libs/platform';
+import { tokensIn, tokenToTrace } from '#libs/token-text';
 import { listedEntry, type ListedEntry, toListedEntry } from './entry-response.js';
 
 /** A leaked token, the fingerprint in an entry, or the id of a token of a caller. */
 export const traceRequest = z
   .union([
-    z.strictObject({ token: z.string().min(1).max(8192) }),
+    z.strictObject({
+      token: z
+        .string()
+        .min(1)
+        .max(8192)
+        .refine((text) => tokensIn(text).length > 0, 'must have a whole token in it')
+        .describe('The token, alone or with what stands around it: a header, JSON, a URL.'),
+    }),
     z.strictObject({
       fingerprint: z.string().regex(/^[\w-]{43}$/, 'must be a fingerprint as in an entry'),
     }),
@@ -25,6 +33,13 @@ export const traceRequest = z
   });
 
 export type TraceRequest = z.output<typeof traceRequest>;
+
+/** Of a text the token in it. */
+export function toTraced(request: TraceRequest): TracedToken {
+  if (!('token' in request)) return request;
+  const found = tokenToTrace(tokensIn(request.token));
+  return { token: found?.token ?? request.token };
+}
 
 export const traceResponse = z
   .strictObject({

@@ -42,6 +42,41 @@ describe('the sentence of an entry', () => {
     expect(sentenceText(listed({ action, details }))).toBe(sentence);
   });
 
+  it.each([
+    [
+      'insufficient-permission',
+      { permission: 'AuditLog.Read.All', method: 'GET', route: '/v1/audit/entries' },
+      'GET /v1/audit/entries, which needs AuditLog.Read.All: insufficient-permission',
+    ],
+    [
+      'delegation-missing',
+      { permission: 'CommunicationToken.Issue', method: 'POST', route: '/v1/me/tokens' },
+      'POST /v1/me/tokens: delegation-missing',
+    ],
+    [
+      'cross-site-request',
+      { method: 'POST', route: '/v1/me/tokens', site: 'cross-site' },
+      'POST /v1/me/tokens: cross-site-request',
+    ],
+  ])(
+    'of a call that was refused for %s names the call, and a permission that is missing',
+    (code, details, what) => {
+      const refused = {
+        action: 'authorization.deny',
+        outcome: 'denied',
+        reason: { code },
+      } as const;
+      expect(sentenceText(listed({ ...refused, details }))).toBe(`Grace Green was refused ${what}`);
+    },
+  );
+
+  it('says that the identities of a tenant were listed', () => {
+    const read = { action: 'identity.read', details: { found: 2 } };
+    expect(sentenceText(listed({ ...read, target: { tenant: 'home' } }))).toBe(
+      'Grace Green looked up identities of the tenant home, 2 found',
+    );
+  });
+
   it('says once that the answer of ACS was lost', () => {
     const target = { tenant: 'home', subject: 'grace' };
     expect(

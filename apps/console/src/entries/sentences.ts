@@ -44,12 +44,8 @@ const SENTENCES = {
   'identity.create': (listed) => acted('created', 'the creation of', listed),
   'identity.link': (listed) => acted('linked', 'the link of', listed),
   'identity.read': (listed) => ({
-    did: [
-      'looked up ',
-      ...(listed.entry.target ? identity(listed) : ['identities']),
-      ...found(listed),
-    ],
-    what: ['a look at ', ...(listed.entry.target ? identity(listed) : ['identities'])],
+    did: ['looked up ', ...identities(listed), ...found(listed)],
+    what: ['a look at ', ...identities(listed)],
   }),
   'identity.update': (listed) => {
     const { did, what } = acted('changed', 'the change of', listed);
@@ -114,9 +110,7 @@ const SENTENCES = {
   'authentication.reject': () => ({ did: ['was not signed in'], what: ['access'] }),
   'authorization.deny': (listed) => ({
     did: ['was refused'],
-    what: listed.entry.details?.required
-      ? ['a call that needs ', value(listed, 'required')]
-      : ['a call'],
+    what: refusedCall(listed),
   }),
   'request.limit': () => ({ did: ['sent too many requests'], what: ['requests above the limit'] }),
   'policy.load': (listed) => ({
@@ -229,6 +223,24 @@ function object(listed: ListedEntry): Part[] {
 
 function identity(listed: ListedEntry): Part[] {
   return isSelf(listed.entry) ? ['their own identity'] : ['the identity of ', ...object(listed)];
+}
+
+/** The identity of one person, those of a tenant, or any. */
+function identities(listed: ListedEntry): Part[] {
+  if (targetOf(listed)) return identity(listed);
+  const tenant = listed.entry.target?.tenant;
+  return tenant === undefined ? ['identities'] : ['identities of the tenant ', { value: tenant }];
+}
+
+/** Callers who lack no permission are refused for another reason. */
+function refusedCall(listed: ListedEntry): Part[] {
+  const { details, reason } = listed.entry;
+  const call: Part[] =
+    details?.route === undefined
+      ? ['a call']
+      : [{ value: `${String(details.method)} ${String(details.route)}` }];
+  if (details?.permission === undefined || reason?.code !== 'insufficient-permission') return call;
+  return [...call, ', which needs ', value(listed, 'permission')];
 }
 
 function value({ entry }: ListedEntry, name: string): Part {

@@ -1,5 +1,7 @@
 import { useSyncExternalStore } from 'react';
+import { holdsToken } from '#libs/token-text';
 import { type Fragment, parseFragment } from './fragment.js';
+import { handText } from './handed-text.js';
 
 /**
  * Where the person is, in the fragment: `#/search?outcome=denied`. It reaches no server, proxy or referrer.
@@ -51,8 +53,15 @@ export interface Destination {
   readonly replaces?: boolean;
 }
 
+/** Whatever holds a token goes to Trace instead, and not into the address and the history. */
 export function go(destination: Destination): void {
   const { page = current.page, id, replaces = false, personal = {} } = destination;
+  const secret = textsOf(destination).find(holdsToken);
+  if (secret !== undefined) {
+    handText(secret);
+    go({ page: 'trace' });
+    return;
+  }
   const fragment = fragmentOf({ page, id, parameters: destination.parameters });
   if (replaces) history.replaceState({ personal }, '', fragment);
   else history.pushState({ personal }, '', fragment);
@@ -86,6 +95,10 @@ export function fragmentOf({
   const query = parameters?.toString() ?? '';
   const path = id === undefined ? page : `${page}/${encodeURIComponent(id)}`;
   return `#/${path}${query === '' ? '' : `?${query}`}`;
+}
+
+function textsOf({ id = '', parameters, personal = {} }: Destination): readonly string[] {
+  return [id, ...(parameters?.values() ?? []), ...Object.values(personal)];
 }
 
 function update(): void {

@@ -7,10 +7,9 @@ import { may } from '../api/me.js';
 import { wholeEntryQuery } from '../entries/whole-entry.js';
 import { FILTERS, type FilterName } from '../pages/search/filters.js';
 import { addFilter } from '../pages/search/filter-bar.js';
-import { handToken } from '../pages/trace/handed-token.js';
-import type { Traced } from '../pages/trace/trace-token.js';
 import { openPerson } from '../pages/identities/open-person.js';
 import { change, go } from './address.js';
+import { handText } from './handed-text.js';
 import { recognise } from './recognise.js';
 
 /** Takes any id of the log and decides by its form what it is the id of. */
@@ -41,13 +40,13 @@ export function SearchBox(): ReactNode {
         if (!found) return;
         setText('');
         (document.activeElement as HTMLElement | null)?.blur(); // an input of this form
-        if (found.kind === 'token') trace({ token: found.token });
+        if (found.kind === 'token') trace(text);
         // Without the log, all that may be found are people and their identities.
         else if (me.audit === 'none') openPerson(text.trim());
         else if (found.kind === 'id') void openById(found.id);
         else if (found.kind === 'index') openEntry(String(found.index));
         else if (found.kind === 'filter') filterAlone(found.name, found.value);
-        else if (me.audit === 'all') trace({ tokenId: found.tokenId });
+        else if (me.audit === 'all') trace(found.tokenId);
         else filterAlone('tokenId', found.tokenId);
       }}
     >
@@ -71,8 +70,8 @@ export function SearchBox(): ReactNode {
   );
 }
 
-function trace(traced: Traced): void {
-  handToken(traced);
+function trace(pasted: string): void {
+  handText(pasted);
   go({ page: 'trace' });
 }
 

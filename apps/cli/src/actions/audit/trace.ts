@@ -8,6 +8,7 @@ import {
   type TracedToken,
 } from '#libs/audit';
 import { auditPart, type CompositionOptions } from '#libs/composition';
+import { isOfCaller, tokenIdOf, tokensIn, tokenToTrace } from '#libs/token-text';
 import { operatorActor, type OperatorOptions, withPart } from '../service-part.js';
 import { printable } from './printable.js';
 import { print } from '../../standard-output.js';
@@ -46,9 +47,10 @@ async function traceRequest({
   }
   const input =
     tokenFile === undefined ? await text(process.stdin) : readFileSync(tokenFile, 'utf8');
-  const token = input.trim();
-  if (token === '') throw new Error('There is no token on standard input.');
-  return { token };
+  if (input.trim() === '') throw new Error('There is no token on standard input.');
+  const found = tokenToTrace(tokensIn(input));
+  if (!found) throw new Error('This is no token: a whole one has three parts.');
+  return { token: found.token };
 }
 
 /** An entry's bytes repeat the entry. */
@@ -58,24 +60,10 @@ function withoutLeaves(name: string, value: unknown): unknown {
 
 /** What to say when nothing was found: of a token of a caller, the log never has an entry. */
 function nothingFound(request: TracedToken): string {
-  if (!('token' in request)) return 'The log has no such token.';
-  const claims = claimsOf(request.token);
-  if (claims === undefined) return 'This is no token.';
-  // A token of ACS names its identity by `skypeid`, and has no issuer.
-  if ('skypeid' in claims || !('iss' in claims)) return 'The log has no such token.';
-  return 'This is a token of a caller, not one that this service issued: --token-id <its uti or jti> finds what was issued to it.';
-}
-
-/** The claims of a JWT, which are not verified; `undefined` for any other text. */
-function claimsOf(token: string): object | undefined {
-  const [, claims, signature, ...rest] = token.split('.');
-  if (claims === undefined || !signature || rest.length > 0) return undefined;
-  try {
-    const value: unknown = JSON.parse(Buffer.from(claims, 'base64url').toString());
-    return typeof value === 'object' && value !== null ? value : undefined;
-  } catch {
-    return undefined;
-  }
+  const [token] = 'token' in request ? tokensIn(request.token) : [];
+  if (!token || !isOfCaller(token)) return 'The log has no such token.';
+  const id = tokenIdOf(token);
+  return `This is a token of a caller, not one that this service issued: --token-id ${id === undefined ? '<its uti or jti>' : printable(id)} finds what was issued to it.`;
 }
 
 function printTrace(

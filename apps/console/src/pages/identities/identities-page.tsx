@@ -8,12 +8,13 @@ import type { Identity } from '../../api/schemas.js';
 import { type Me, may } from '../../api/me.js';
 import { fragmentOf, useAddress } from '../../shell/address.js';
 import { FailureMessage } from '../../shell/failure-message.js';
-import { USER_ID } from '../../shell/recognise.js';
+import { USER_ID, UUID } from '../../shell/id-forms.js';
 import { useZone } from '../../shell/use-zone.js';
 import { Waiting } from '../../shell/waiting.js';
 import { instant } from '../../time/format.js';
+import { OtherKinds } from '../search/other-kinds-links.js';
 import { IdentityActs } from './identity-acts.js';
-import { openPerson, UUID } from './open-person.js';
+import { openPerson } from './open-person.js';
 
 /** A UUID of version 7. */
 const IDENTITY_ID = /^[\da-f]{8}-[\da-f]{4}-7[\da-f]{3}-[\da-f]{4}-[\da-f]{12}$/i;
@@ -104,6 +105,9 @@ function Identities(): ReactNode {
           {me.audit === 'none'
             ? '.'
             : ': look for the name in Search, and open the person from there.'}
+          {me.audit !== 'none' && UUID.test(wanted ?? '') && (
+            <OtherKinds filter={{ name: 'identityId', value: wanted ?? '' }} />
+          )}
         </p>
       )}
       {isOnePerson

@@ -1,7 +1,5 @@
 import { go } from '../../shell/address.js';
-import { USER_ID } from '../../shell/recognise.js';
-
-export const UUID = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i;
+import { USER_ID, UUID } from '../../shell/id-forms.js';
 
 /** Shows the identities of a person. Names and subjects are of a person: they are not part of the address. */
 export function openPerson(person: string): void {

@@ -5,22 +5,12 @@ import { may } from '../../api/me.js';
 import { change, go } from '../../shell/address.js';
 import { lengthOf, type Range, RANGES } from '../../time/range.js';
 import { addFilter, removeFilter } from './filter-bar.js';
-import { definitionOf, type Filter, type FilterName } from './filters.js';
-
-/** What else a pasted id, or a text that was taken for a name, may be. */
-const OTHERS: Partial<Readonly<Record<FilterName, readonly FilterName[]>>> = {
-  requestId: [
-    ...(['involvedSubject', 'actorSubject', 'targetSubject'] as const),
-    ...(['clientApp', 'identityId'] as const),
-    ...(['actorTenant', 'targetTenant', 'tokenId'] as const),
-  ],
-  displayName: ['involvedSubject', 'actorSubject', 'reasonCode', 'rule', 'tokenId', 'reasonText'],
-};
+import { definitionOf, type Filter } from './filters.js';
+import { otherKinds } from './other-kinds.js';
 
 function asOther(filters: readonly Filter[]): readonly Filter[] {
   const [only, ...others] = filters;
-  if (!only || others.length > 0) return [];
-  return (OTHERS[only.name] ?? []).map((name) => ({ name, value: only.value }));
+  return only && others.length === 0 ? otherKinds(only) : [];
 }
 
 /** No entry matches: the filters in words, and what would widen them. */

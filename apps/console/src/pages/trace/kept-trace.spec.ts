@@ -1,6 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import type { Trace } from '../../api/schemas.js';
+import { type Traced, tracedFingerprint, tracedId } from '../../shell/recognise.js';
 import { keptOf, tracedBefore } from './kept-trace.js';
+
+const secret: Traced = {
+  by: { token: 'secret' },
+  what: { is: 'token', isOfCaller: false, tokenId: undefined, tokens: 1 },
+};
 
 const trace: Trace = {
   entries: [],
@@ -18,13 +24,13 @@ const trace: Trace = {
 
 describe('what is kept of a trace', () => {
   it('is the fingerprint of a token that was found, and never the token', () => {
-    expect(keptOf({ token: 'secret' })).toEqual({});
-    expect(keptOf({ token: 'secret' }, { ...trace, tokens: [] })).toEqual({});
-    const kept = keptOf({ token: 'secret' }, trace);
-    expect(tracedBefore(kept)).toEqual({ fingerprint: 'print' });
+    expect(keptOf(secret)).toEqual({});
+    expect(keptOf(secret, { ...trace, tokens: [] })).toEqual({});
+    const kept = keptOf(secret, trace);
+    expect(tracedBefore(kept)).toEqual(tracedFingerprint('print'));
   });
 
-  it.each([{ fingerprint: 'print' }, { tokenId: 'uti' }])('is %j, which is no secret', (traced) => {
+  it.each([tracedFingerprint('print'), tracedId('uti')])('is $by, which is no secret', (traced) => {
     expect(tracedBefore(keptOf(traced))).toEqual(traced);
   });
 

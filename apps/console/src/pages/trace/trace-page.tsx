@@ -4,11 +4,11 @@ import { useApi } from '../../api/api-context.js';
 import type { Trace } from '../../api/schemas.js';
 import { address, go } from '../../shell/address.js';
 import { FailureMessage } from '../../shell/failure-message.js';
+import { takeText } from '../../shell/handed-text.js';
+import { readTraced, type Traced, tracedId, type TracedText } from '../../shell/recognise.js';
 import { Waiting } from '../../shell/waiting.js';
-import { TraceResult } from './trace-result.js';
-import { readTraced, type Traced } from './trace-token.js';
-import { takeToken } from './handed-token.js';
 import { keptOf, tracedBefore } from './kept-trace.js';
+import { TraceResult } from './trace-result.js';
 
 function keep(traced: Traced, found?: Trace): void {
   const { parameters } = address();
@@ -18,7 +18,7 @@ function keep(traced: Traced, found?: Trace): void {
 type State =
   | { readonly is: 'idle' | 'running' | 'unreadable' }
   | { readonly is: 'failed'; readonly error: Error }
-  | { readonly is: 'found'; readonly trace: Trace };
+  | { readonly is: 'found'; readonly trace: Trace; readonly what: TracedText };
 
 /**
  * From a leaked token to its person. The token is in this page's memory until it is sent, and in no address,
@@ -31,28 +31,33 @@ export default function TracePage(): ReactNode {
   const request = useRef<AbortController>(undefined);
 
   const trace = async (traced: Traced): Promise<void> => {
+    const { by, what } = traced;
     request.current?.abort();
     const { signal } = (request.current = new AbortController());
     setState({ is: 'running' });
     keep(traced);
     try {
-      const found = await api.json<Trace>('POST', '/v1/audit/trace', { body: traced, signal });
+      const found = await api.json<Trace>('POST', '/v1/audit/trace', { body: by, signal });
       if (signal.aborted) return;
       keep(traced, found);
-      setState({ is: 'found', trace: found });
+      setState({ is: 'found', trace: found, what });
     } catch (error) {
       if (signal.aborted) return;
       setState({ is: 'failed', error: error instanceof Error ? error : new Error(String(error)) });
     }
   };
+  const traceText = (pasted: string): void => {
+    const traced = readTraced(pasted);
+    if (traced) void trace(traced);
+    else setState({ is: 'unreadable' });
+  };
   const submit = (): void => {
     if (!field.current) return;
-    const traced = readTraced(field.current.value);
+    const { value } = field.current;
     field.current.value = '';
     // So that the keys of the page work.
     field.current.blur();
-    if (traced) void trace(traced);
-    else setState({ is: 'unreadable' });
+    traceText(value);
   };
   useEffect(() => {
     field.current?.focus();
@@ -62,10 +67,10 @@ export default function TracePage(): ReactNode {
       request.current?.abort();
     };
   }, []);
-  // The search box hands a token over, and then goes to this page, also when it is open already.
+  // The search box hands a text over, and then goes to this page, also when it is open already.
   useEffect(() => {
-    const handed = takeToken();
-    if (handed) void trace(handed);
+    const handed = takeText();
+    if (handed !== undefined) traceText(handed);
   });
 
   return (
@@ -106,7 +111,10 @@ export default function TracePage(): ReactNode {
         </p>
       </form>
       {state.is === 'unreadable' && (
-        <p role="alert">This is neither a token, nor the id of one, nor a fingerprint.</p>
+        <p role="alert">
+          This is neither a token, nor the id of one, nor a fingerprint. A token that is cut short
+          can’t be traced: paste all three of its parts.
+        </p>
       )}
       {state.is === 'running' && (
         <Waiting
@@ -126,7 +134,13 @@ export default function TracePage(): ReactNode {
           }}
         />
       )}
-      {state.is === 'found' && <TraceResult trace={state.trace} />}
+      {state.is === 'found' && (
+        <TraceResult
+          trace={state.trace}
+          what={state.what}
+          onTraceCaller={(tokenId) => void trace(tracedId(tokenId))}
+        />
+      )}
     </section>
   );
 }

@@ -9,17 +9,27 @@ import { actorOf, targetOf } from '../../entries/people.js';
 import { SentenceText } from '../../entries/sentence.js';
 import { fragmentOf } from '../../shell/address.js';
 import { useKeys } from '../../shell/keys.js';
+import type { TracedText } from '../../shell/recognise.js';
 import { useNow } from '../../shell/use-now.js';
 import { useZone } from '../../shell/use-zone.js';
 import { instant, relative } from '../../time/format.js';
 import type { Trace } from '../../api/schemas.js';
+import { NothingFound } from './nothing-found.js';
 
 const ConfirmDialog = lazy(async () => import('../../shell/confirm-dialog.js'));
 
 const NOW_MS = 10_000;
 
 /** Whose token it is, what happened with it, and how to end it. */
-export function TraceResult({ trace }: { readonly trace: Trace }): ReactNode {
+export function TraceResult({
+  trace,
+  what,
+  onTraceCaller,
+}: {
+  readonly trace: Trace;
+  readonly what: TracedText;
+  readonly onTraceCaller: (tokenId: string) => void;
+}): ReactNode {
   const { entries, untriedKeys } = trace;
   const [issuance] = entries;
   return (
@@ -33,10 +43,14 @@ export function TraceResult({ trace }: { readonly trace: Trace }): ReactNode {
       {issuance ? (
         <Found issuance={issuance} trace={trace} />
       ) : (
-        <p role="status">
-          <strong>Not in the log.</strong> This service did not issue this token
-          {untriedKeys.length === 0 ? '.' : ', or its fingerprint key is gone.'}
-        </p>
+        <NothingFound
+          what={what}
+          isComplete={untriedKeys.length === 0}
+          onTraceCaller={onTraceCaller}
+        />
+      )}
+      {what.is === 'token' && what.tokens > 1 && (
+        <p>The text has {what.tokens} tokens. This is about one of them: paste the others alone.</p>
       )}
     </>
   );

@@ -1,0 +1,125 @@
+/** A JSON Web Token that was found in a text, and what it says of itself, which is not verified. */
+export interface TextToken {
+  readonly token: string;
+  readonly claims: Readonly<Record<string, unknown>>;
+}
+
+/** Longer texts are cut: each place where a token may begin is tried. */
+const MAX_TEXT_LENGTH = 65_536;
+const MAX_HEADER_LENGTH = 1_024;
+/** Longer tokens are refused by the service. */
+const MAX_PART_LENGTH = 8_192;
+
+/** `{"` and `{ ` in base64url. */
+const BEGINNING = /e\s*y\s*[A-DI-L]/g;
+
+/** Zero-width characters and soft hyphens, which mail and chat programs insert. */
+const INVISIBLE = /[\u00AD\u200B-\u200D\u2060\uFEFF]/g;
+/** A line that continues in the next one: of quoted-printable, of a shell, and of a quoted mail. */
+const BROKEN_LINE = /[=\\]\r?\n|\r?\n[ \t]*[>|][>| \t]*/g;
+/** The same where a field of one line has made blanks of line breaks. */
+const BROKEN_LINE_OF_FIELD = /(?<=[\w.-]{40})= (?=[\w.-])/g;
+/** A dot of quoted-printable or of an address. */
+const ENCODED_DOT = /[=%]2E/gi;
+
+const PARTS = new RegExp(
+  String.raw`^([\w\s-]{4,${MAX_HEADER_LENGTH}})\.([\w\s-]{4,${MAX_PART_LENGTH}})\.\s*`,
+);
+const LINES_OF_SIGNATURE = /^[\w-]+(?:\s+[\w-]+)*/;
+
+/** Lengths of signatures in base64url, by `alg` (RFC 7518); of RSA with keys of 2,048, 3,072 and 4,096 bits. */
+const RSA_LENGTHS: readonly number[] = [342, 512, 683];
+const SIGNATURE_LENGTHS: Readonly<Record<string, readonly number[]>> = {
+  ...{ HS256: [43], HS384: [64], HS512: [86] },
+  ...{ RS256: RSA_LENGTHS, RS384: RSA_LENGTHS, RS512: RSA_LENGTHS },
+  ...{ PS256: RSA_LENGTHS, PS384: RSA_LENGTHS, PS512: RSA_LENGTHS },
+  ...{ ES256: [86], ES384: [128], ES512: [176], EdDSA: [86] },
+};
+
+/** Of what begins like a token, or is longer than any id: a part of one, with or without the rest. */
+const PART_OF_TOKEN = /ey[JA][\w-]{8}|[\w-]{100}/;
+
+/**
+ * The whole tokens in a text, in its order: in JSON, addresses, headers, commands, quotes and brackets, and over
+ * broken lines. A token that is cut short is none: its signature has not the length that its `alg` makes.
+ */
+export function tokensIn(text: string): readonly TextToken[] {
+  const readable = readableOf(text);
+  const found = new Map<string, TextToken>();
+  for (const { index } of readable.matchAll(BEGINNING)) {
+    const token = tokenAt(readable.slice(index));
+    if (token) found.set(token.token, token);
+  }
+  return [...found.values()];
+}
+
+/** Whether a text has a token or a recognisable part of one, so that it may be stored and shown nowhere. */
+export function holdsToken(text: string): boolean {
+  return PART_OF_TOKEN.test(readableOf(text)) || tokensIn(text).length > 0;
+}
+
+/** Whether it is a token that somebody calls this service with. Those of ACS name their identity, and no issuer. */
+export function isOfCaller({ claims }: TextToken): boolean {
+  return 'iss' in claims && !('skypeid' in claims);
+}
+
+/** Of several tokens the one that this service may have issued: in a command, that of its caller may precede it. */
+export function tokenToTrace(tokens: readonly TextToken[]): TextToken | undefined {
+  return tokens.find((token) => !isOfCaller(token)) ?? tokens[0];
+}
+
+/** The id of a token of a caller, as the log has it: `uti` of Entra ID, `jti` of others. */
+export function tokenIdOf({ claims }: TextToken): string | undefined {
+  return [claims.uti, claims.jti].find((id) => typeof id === 'string' && id !== '') as
+    | string
+    | undefined; // by the condition
+}
+
+function readableOf(text: string): string {
+  return text
+    .slice(0, MAX_TEXT_LENGTH)
+    .replaceAll(INVISIBLE, '')
+    .replaceAll(BROKEN_LINE, '')
+    .replaceAll(BROKEN_LINE_OF_FIELD, '')
+    .replaceAll(ENCODED_DOT, '.');
+}
+
+/** The token that a text begins with. */
+function tokenAt(text: string): TextToken | undefined {
+  const [start = '', header = '', payload = ''] = PARTS.exec(text) ?? [];
+  const head = objectOf(header);
+  const claims = objectOf(payload);
+  if (!head || !claims) return undefined;
+  const signature = signatureAt(text.slice(start.length), head.alg);
+  if (signature === undefined) return undefined;
+  return { token: [...[header, payload].map(withoutBlanks), signature].join('.'), claims };
+}
+
+/** A signature may be broken into lines, and more words may follow it: its length decides. */
+function signatureAt(text: string, alg: unknown): string | undefined {
+  const lines = LINES_OF_SIGNATURE.exec(text.slice(0, MAX_PART_LENGTH))?.[0].split(/\s+/) ?? [];
+  const lengths = typeof alg === 'string' ? SIGNATURE_LENGTHS[alg] : undefined;
+  if (!lengths) return lines[0];
+  let signature = '';
+  for (const line of lines) {
+    signature += line;
+    if (lengths.includes(signature.length)) return signature;
+  }
+  return undefined;
+}
+
+function objectOf(part: string): Record<string, unknown> | undefined {
+  try {
+    const base64 = withoutBlanks(part).replaceAll('-', '+').replaceAll('_', '/');
+    const value: unknown = JSON.parse(atob(base64));
+    return typeof value === 'object' && value !== null
+      ? (value as Record<string, unknown>) // an object, which may be a list as well
+      : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function withoutBlanks(text: string): string {
+  return text.replaceAll(/\s/g, '');
+}
