@@ -22,6 +22,7 @@ it('shows the data of before a refresh until that has some, and never those of s
   const show = async (what: string, data?: object): Promise<unknown> => {
     await act(async () => {
       root.render(createElement(Shown, { what, ...(data && { data }) }));
+      return Promise.resolve();
     });
     return JSON.parse(element.textContent);
   };

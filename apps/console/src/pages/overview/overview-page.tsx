@@ -27,7 +27,11 @@ const DAY_MS = 24 * HOUR_MS;
 const MAX_HOURS = 7 * 24;
 const MAX_RANKED = 8;
 /** Dimensions that are filters too, and whose counts the service stores. */
-const RANKED = { reasonCode: 'Reasons', clientApp: 'Apps', actorTenant: 'Tenants' } as const;
+const RANKED = {
+  reasonCode: 'Entries by reason',
+  clientApp: 'Entries by app',
+  actorTenant: 'Entries by tenant',
+} as const;
 const REST = 'the rest';
 
 /** What happened in a time, in charts of one reading. */
@@ -88,7 +92,10 @@ export default function OverviewPage(): ReactNode {
       {shown && (
         <>
           <p className="soft">
-            counted through {instant(Date.parse(shown.statistics.countedThrough), zone)}
+            Entries of the log, counted through{' '}
+            {instant(Date.parse(shown.statistics.countedThrough), zone)}. One entry may stand for
+            many refusals of one reason:{' '}
+            <a href={refusalsOf(shown)}>the column “times” of Refusals</a> has their number.
           </p>
           <Tiles buckets={labelled} from={shown.from} to={shown.to} />
           <StackedBars
@@ -195,12 +202,18 @@ function Tiles({
               parameters: new URLSearchParams({ from, to, outcome }),
             })}
           >
-            <strong>{sum(outcome).toLocaleString('en')}</strong> {label}
+            <strong>{sum(outcome).toLocaleString('en')}</strong>{' '}
+            {sum(outcome) === 1 ? 'entry' : 'entries'} {label}
           </a>
         </li>
       ))}
     </ul>
   );
+}
+
+function refusalsOf({ from, to }: { readonly from: string; readonly to: string }): string {
+  const parameters = new URLSearchParams({ from, to, outcome: 'denied', columns: 'refusals' });
+  return fragmentOf({ page: 'search', parameters });
 }
 
 function AsTable({ buckets }: { readonly buckets: readonly Bucket[] }): ReactNode {
