@@ -37,7 +37,7 @@ export async function redirectOf(
     request_type: 'si:r',
     scope: ['openid', 'profile', 'offline_access', ...provider.scopes].join(' '),
     nonce: crypto.randomUUID(),
-    state: { fragment, scopes: provider.scopes },
+    state: { fragment, personal: {}, scopes: provider.scopes },
   });
   const person = Object.values(SAMPLE_PEOPLE).find((one) => one.displayName === displayName);
   const login = await fetch(`${emulator.entraHttpUrl}/common/login`, {

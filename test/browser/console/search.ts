@@ -36,7 +36,7 @@ export function searchSpecs(rig: ConsoleRig): void {
     await page.waitForSelector('.entry', { state: 'detached' });
     expect(HOSTILE).toContain('<img');
     await picture(page, 'search');
-    const held = Promise.withResolvers<void>();
+    const held = Promise.withResolvers<undefined>();
     const cancelled = page.waitForEvent('requestfailed');
     await page.route('**/v1/audit/export?*', async () => held.promise, { times: 1 });
     await page.keyboard.press('e');
@@ -45,7 +45,7 @@ export function searchSpecs(rig: ConsoleRig): void {
     await page.waitForSelector('[role=dialog] button:has-text("Exporting")');
     await page.click('[role=dialog] button:text-is("Cancel")');
     expect((await cancelled).url()).toContain('/v1/audit/export');
-    held.resolve();
+    held.resolve(undefined);
     await page.waitForSelector('[role=dialog]', { state: 'detached' });
     const saved = page.waitForEvent('download');
     await page.keyboard.press('e');

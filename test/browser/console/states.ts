@@ -63,6 +63,16 @@ export function stateSpecs(rig: ConsoleRig): void {
     await page.route(SEARCH, problem(503, {}, { 'retry-after': '1' }), { times: 1 });
     await rig.signIn(page, 'Grace Green', '#/search?outcome=denied');
     await page.waitForSelector('.entries-body [role=row]');
+    // A refresh that fails takes away nothing of what is shown.
+    await page.keyboard.press('j');
+    const marked = await page.textContent('.entries-body [aria-selected=true]');
+    await page.route(SEARCH, problem(500, {}), { times: 1 });
+    await page.keyboard.press('.');
+    await page.waitForSelector('.failure:has-text("because of 500")');
+    expect(await page.textContent('.entries-body [aria-selected=true]')).toBe(marked);
+    expect(await page.textContent('.foot')).toMatch(/\d shown · not refreshed/);
+    await page.click('button:has-text("Try again")');
+    await page.waitForSelector('.foot:has-text("shown · end reached")');
 
     await page.route(
       SEARCH,

@@ -28,10 +28,8 @@ export class SignInEnded extends Error {
   override readonly name = 'SignInEnded';
 }
 
-/** What comes back with a redirect. */
-interface ReturnState {
-  /** At which the sign-in began. */
-  readonly place: Place;
+/** What comes back with a redirect: where the sign-in began, and what it requested. */
+interface ReturnState extends Place {
   readonly scopes: readonly string[];
 }
 
@@ -84,7 +82,7 @@ export class Session {
     const session = new Session(provider);
     try {
       const user = await session.#manager.signinRedirectCallback(returned);
-      const { place, scopes } = user.state as ReturnState; // `signIn` wrote it
+      const { scopes, ...place } = user.state as ReturnState; // `signIn` wrote it
       session.#user = user;
       session.#scopes = scopes;
       return { session, place };
@@ -92,7 +90,7 @@ export class Session {
       // Of the provider; other failures have no state.
       const state =
         error instanceof ErrorResponse ? (error.state as ReturnState | undefined) : null;
-      return { session, place: state?.place ?? NOWHERE, failure: failureOf(error) };
+      return { session, place: state ?? NOWHERE, failure: failureOf(error) };
     }
   }
 
@@ -116,7 +114,7 @@ export class Session {
     await this.#manager.signinRedirect({
       scope: scopeOf(scopes),
       nonce: crypto.randomUUID(),
-      state: { place: here(), scopes } satisfies ReturnState,
+      state: { ...here(), scopes } satisfies ReturnState,
       ...(prompt && { prompt }),
     });
   }

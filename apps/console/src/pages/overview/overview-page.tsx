@@ -9,6 +9,7 @@ import { type Ranked, RankedBars } from '../../charts/ranked-bars.js';
 import { fragmentOf, go, useAddress } from '../../shell/address.js';
 import { FailureMessage } from '../../shell/failure-message.js';
 import { useKeys } from '../../shell/keys.js';
+import { useKept } from '../../shell/use-kept.js';
 import { useZone } from '../../shell/use-zone.js';
 import { Waiting } from '../../shell/waiting.js';
 import { instant, minutes, rfc3339, shortDay } from '../../time/format.js';
@@ -26,7 +27,11 @@ const DAY_MS = 24 * HOUR_MS;
 const MAX_HOURS = 7 * 24;
 const MAX_RANKED = 8;
 /** Dimensions that are filters too, and whose counts the service stores. */
-const RANKED = { reasonCode: 'Reasons', clientApp: 'Apps', actorTenant: 'Tenants' } as const;
+const RANKED = {
+  reasonCode: 'Entries by reason',
+  clientApp: 'Entries by app',
+  actorTenant: 'Entries by tenant',
+} as const;
 const REST = 'the rest';
 
 /** What happened in a time, in charts of one reading. */
@@ -45,14 +50,22 @@ export default function OverviewPage(): ReactNode {
   // Hours begin together in most zones; days do not.
   const timeZone = isByHour ? UTC : zone;
   const counted = useCounts({ from, to, bucket, timeZone });
+  const found = useMemo(
+    () => counted.data && { statistics: counted.data, from, to },
+    [counted.data, from, to],
+  );
+  const shown = useKept(JSON.stringify([range, zone]), found);
   const refresh = (): void => {
     setCountedAt(Date.now());
   };
   useKeys({ '.': refresh });
   const unit = isByHour ? HOUR_MS : DAY_MS;
   const buckets = useMemo(
-    () => bucketsOf(counted.data?.items ?? [], startsOf(from, to, isByHour, timeZone)),
-    [counted.data, from, to, isByHour, timeZone],
+    () =>
+      shown
+        ? bucketsOf(shown.statistics.items, startsOf(shown.from, shown.to, isByHour, timeZone))
+        : [],
+    [shown, isByHour, timeZone],
   );
   const labelled = buckets.map((one): Bucket => ({
     ...one,
@@ -68,31 +81,47 @@ export default function OverviewPage(): ReactNode {
         </Button>
       </div>
       <Health at={countedAt} />
-      <Panel query={counted}>
-        <Tiles buckets={labelled} from={from} to={to} />
-        <StackedBars
-          title={`Entries by ${bucket}, ${zone}`}
-          buckets={labelled}
-          onOpen={({ start }, outcome) => {
-            const parameters = new URLSearchParams({
-              from: rfc3339(start, UTC),
-              to: rfc3339(start + unit, UTC),
-              ...(outcome !== undefined && { outcome }),
-            });
-            go({ page: 'search', parameters });
-          }}
+      {counted.error && (
+        <FailureMessage
+          key={counted.error.message}
+          error={counted.error}
+          onRetry={() => void counted.refetch()}
         />
-        <AsTable buckets={labelled} />
-        <div className="rankings">
-          {Object.entries(RANKED).map(([dimension, title]) => (
-            <RankedBars
-              key={dimension}
-              title={title}
-              rows={ranked(counted.data?.items ?? [], dimension, { from, to })}
-            />
-          ))}
-        </div>
-      </Panel>
+      )}
+      {counted.isFetching && <Waiting what="Counting" />}
+      {shown && (
+        <>
+          <p className="soft">
+            Entries of the log, counted through{' '}
+            {instant(Date.parse(shown.statistics.countedThrough), zone)}. One entry may stand for
+            many refusals of one reason:{' '}
+            <a href={refusalsOf(shown)}>the column “times” of Refusals</a> has their number.
+          </p>
+          <Tiles buckets={labelled} from={shown.from} to={shown.to} />
+          <StackedBars
+            title={`Entries by ${bucket}, ${zone}`}
+            buckets={labelled}
+            onOpen={({ start }, outcome) => {
+              const parameters = new URLSearchParams({
+                from: rfc3339(start, UTC),
+                to: rfc3339(start + unit, UTC),
+                ...(outcome !== undefined && { outcome }),
+              });
+              go({ page: 'search', parameters });
+            }}
+          />
+          <AsTable buckets={labelled} />
+          <div className="rankings">
+            {Object.entries(RANKED).map(([dimension, title]) => (
+              <RankedBars
+                key={dimension}
+                title={title}
+                rows={ranked(shown.statistics.items, dimension, shown)}
+              />
+            ))}
+          </div>
+        </>
+      )}
     </section>
   );
 }
@@ -114,26 +143,6 @@ function useCounts(query: CountsQuery): UseQueryResult<Statistics> {
         signal,
       }),
   });
-}
-
-/** The charts, or why there are none yet. */
-function Panel({
-  query,
-  children,
-}: {
-  readonly query: UseQueryResult<Statistics>;
-  readonly children: ReactNode;
-}): ReactNode {
-  const zone = useZone();
-  if (query.error)
-    return <FailureMessage error={query.error} onRetry={() => void query.refetch()} />;
-  if (!query.data) return <Waiting what="Counting" />;
-  return (
-    <>
-      <p className="soft">counted through {instant(Date.parse(query.data.countedThrough), zone)}</p>
-      {children}
-    </>
-  );
 }
 
 /** Where each unit of the window begins. */
@@ -193,12 +202,18 @@ function Tiles({
               parameters: new URLSearchParams({ from, to, outcome }),
             })}
           >
-            <strong>{sum(outcome).toLocaleString('en')}</strong> {label}
+            <strong>{sum(outcome).toLocaleString('en')}</strong>{' '}
+            {sum(outcome) === 1 ? 'entry' : 'entries'} {label}
           </a>
         </li>
       ))}
     </ul>
   );
+}
+
+function refusalsOf({ from, to }: { readonly from: string; readonly to: string }): string {
+  const parameters = new URLSearchParams({ from, to, outcome: 'denied', columns: 'refusals' });
+  return fragmentOf({ page: 'search', parameters });
 }
 
 function AsTable({ buckets }: { readonly buckets: readonly Bucket[] }): ReactNode {
@@ -234,7 +249,11 @@ function AsTable({ buckets }: { readonly buckets: readonly Bucket[] }): ReactNod
 }
 
 /** The most frequent values of a dimension, and the sum of the rest. */
-function ranked(counts: Counts, ranks: string, window: { from: string; to: string }): Ranked[] {
+function ranked(
+  counts: Counts,
+  ranks: string,
+  { from, to }: { readonly from: string; readonly to: string },
+): Ranked[] {
   const sums = new Map<string, number>();
   for (const { dimension, value, isRest, entries } of counts) {
     if (dimension !== ranks || (value === undefined && isRest !== true)) continue;
@@ -245,7 +264,7 @@ function ranked(counts: Counts, ranks: string, window: { from: string; to: strin
     .sort(([a, many], [b, more]) => Number(a === REST) - Number(b === REST) || more - many)
     .map(([label, count]) => {
       if (label === REST) return { label, count };
-      const parameters = new URLSearchParams({ ...window, [ranks]: label });
+      const parameters = new URLSearchParams({ from, to, [ranks]: label });
       return { label, count, href: fragmentOf({ page: 'search', parameters }) };
     });
 }

@@ -23,6 +23,14 @@ function logOf(size: number) {
 const tile = Uint8Array.from(logOf(200).hashes);
 const readTile = ({ width }: { width: number }) => tile.subarray(0, width * 32);
 
+/** What a service returns. @param meanwhile what happens before it has answered */
+function noteOf(size: number, meanwhile?: () => void): () => Promise<string> {
+  return async () => {
+    meanwhile?.();
+    return Promise.resolve(logOf(size).note);
+  };
+}
+
 /** What another tab does when it has verified the log at a size. */
 function rememberElsewhere(size: number): void {
   const { head, note } = logOf(size);
@@ -39,7 +47,7 @@ afterEach(() => {
 describe('the check of the newest checkpoint', () => {
   it('remembers it, and the growth of the log', async () => {
     for (const size of [100, 100, 120]) {
-      const { log } = await checkNewest(keys, async () => logOf(size).note, readTile);
+      const { log } = await checkNewest(keys, noteOf(size), readTile);
       expect(log.is).toBe('whole');
       expect(seenCheckpoint(ORIGIN)?.size).toBe(size);
     }
@@ -49,8 +57,9 @@ describe('the check of the newest checkpoint', () => {
     const answers = [103, 109];
     const readNote = async () => {
       const size = answers.shift() ?? 0;
-      if (size === 103) rememberElsewhere(108);
-      return logOf(size).note;
+      return noteOf(size, () => {
+        if (size === 103) rememberElsewhere(108);
+      })();
     };
     const { seen, log } = await checkNewest(keys, readNote, readTile);
     expect(seen?.size).toBe(108);
@@ -59,10 +68,9 @@ describe('the check of the newest checkpoint', () => {
   });
 
   it('finds a log that was rolled back to less than another tab has verified meanwhile', async () => {
-    const readNote = async () => {
+    const readNote = noteOf(103, () => {
       rememberElsewhere(108);
-      return logOf(103).note;
-    };
+    });
     const { log } = await checkNewest(keys, readNote, readTile);
     expect(log.is).toBe('rolled-back');
     expect(seenCheckpoint(ORIGIN)?.size).toBe(108);

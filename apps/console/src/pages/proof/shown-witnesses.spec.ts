@@ -18,11 +18,9 @@ const busy = new Error('busy');
 /** A service with a cosigned checkpoint, and its answer about its health. */
 function serviceOf(health: object | Error): Pick<Api, 'json' | 'text'> {
   return {
-    json: async <T>(): Promise<T> => {
-      if (health instanceof Error) throw health;
-      return health as T; // as the service answers
-    },
-    text: async () => 'a note',
+    json: async <T>(): Promise<T> =>
+      health instanceof Error ? Promise.reject(health) : Promise.resolve(health as T), // as the service answers
+    text: async () => Promise.resolve('a note'),
   };
 }
 
@@ -48,9 +46,7 @@ describe('what a service shows of its witnesses', () => {
   it('is no checkpoint when the service has none, and nothing is known when it fails', async () => {
     const failing = (status: number): Pick<Api, 'json' | 'text'> => ({
       ...serviceOf({}),
-      text: async () => {
-        throw ProblemError.of(new Response(null, { status }), '');
-      },
+      text: async () => Promise.reject(ProblemError.of(new Response(null, { status }), '')),
     });
     const { note } = await shownWitnesses(failing(404), REQUIRED, false, signal);
     expect(note).toBeUndefined();

@@ -4,6 +4,25 @@ import { zoneName } from '../../time/format.js';
 import { describeSpan, type Span } from '../../time/range.js';
 import type { Zone } from '../../time/zone.js';
 
+type FootState = 'none' | 'before' | 'more' | 'end' | 'cut';
+
+export function footStateOf({
+  shown,
+  isRefreshed,
+  isCut,
+  hasMore,
+}: {
+  readonly shown: object | undefined;
+  readonly isRefreshed: boolean;
+  readonly isCut: boolean;
+  readonly hasMore: boolean;
+}): FootState {
+  if (!shown) return 'none';
+  if (isCut) return 'cut';
+  if (!isRefreshed) return 'before';
+  return hasMore ? 'more' : 'end';
+}
+
 /** What was searched, and whether there is more: a list without it could be taken for the whole. */
 export function Foot({
   span,
@@ -23,12 +42,13 @@ export function Foot({
   readonly live: number;
   readonly isAscending: boolean;
   readonly shown: number;
-  readonly state: 'none' | 'more' | 'end' | 'cut';
+  readonly state: FootState;
 }): ReactNode {
   const searched = `searched ${describeSpan(span, zone, end)} ${zoneName(end, zone)}`;
   const narrowed = counted(filters, 'filter');
   const rest = {
     none: 'nothing shown yet',
+    before: `${shown} shown · not refreshed`,
     more: `${shown} shown · scroll or PageDown for ${isAscending ? 'newer' : 'older'}`,
     end: `${shown} shown · end reached`,
     cut: `the newest ${shown} shown · Refresh for older`,

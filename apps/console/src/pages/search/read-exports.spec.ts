@@ -11,7 +11,7 @@ const search: Search = {
 
 describe('an export', () => {
   it('is a file for each search', async () => {
-    const api: Pick<Api, 'send'> = { send: async () => new Response('rows') };
+    const api: Pick<Api, 'send'> = { send: async () => Promise.resolve(new Response('rows')) };
     const files = await readExports(api, search, 'csv', new AbortController().signal);
     expect(files.map(({ name }) => name)).toEqual(['audit-log-by-person', 'audit-log-on-person']);
     expect(await files[0]?.content.text()).toBe('rows');
@@ -24,7 +24,7 @@ describe('an export', () => {
       send: async (_method, _path, options) => {
         signals.push(options?.signal);
         if (signals.length === 2) cancelled.abort();
-        return new Response('rows');
+        return Promise.resolve(new Response('rows'));
       },
     };
     const files = readExports(api, search, 'csv', cancelled.signal);

@@ -1,4 +1,3 @@
-import { ProblemError } from '@acs-identity/client';
 import { Button, Checkbox } from '@fluentui/react-components';
 import { useQueryClient } from '@tanstack/react-query';
 import { lazy, type ReactNode, Suspense, useCallback, useMemo, useState } from 'react';
@@ -18,9 +17,10 @@ import { useEntryActs } from './entry-acts.js';
 import { EntryPane, VALUE_KEYS } from './entry-pane.js';
 import { FilterBar } from './filter-bar.js';
 import { isPersonal, readFilters, refusalOf, withoutHousekeeping } from './filters.js';
-import { Foot } from './foot.js';
+import { Foot, footStateOf } from './foot.js';
 import { LiveState } from './live-state.js';
-import { type Search, useEntries } from './use-entries.js';
+import { refusedFilters } from './refused-filters.js';
+import { type Search, useEntries, useShownEntries } from './use-entries.js';
 import { chooseColumns, useColumns } from './use-columns.js';
 import { useLiveTail } from './use-live-tail.js';
 
@@ -48,7 +48,7 @@ export default function SearchPage(): ReactNode {
   const allFaults = [...faults, ...rangeFaults, ...orderFaults, ...columnFaults];
   // By what it says, so that opening an entry does not search again.
   const { showsHousekeeping } = usePreferences();
-  const key = JSON.stringify([filters, range, order, searchedAt, allFaults, showsHousekeeping]);
+  const what = JSON.stringify([filters, range, order, allFaults, showsHousekeeping]);
   const search = useMemo(
     (): Search | undefined =>
       range && allFaults.length === 0
@@ -58,16 +58,18 @@ export default function SearchPage(): ReactNode {
             isAscending,
           }
         : undefined,
-    [key],
+    [what, searchedAt],
   );
   const found = useEntries(search);
-  const pages = found.data?.pages;
+  const shown = useShownEntries(what, search, searchedAt, found.data?.pages);
+  const pages = shown?.pages;
+  const isRefreshed = shown?.search === search;
   const [isLive, setIsLive] = useState(false);
   const newestIndex = pages?.[0]?.newestIndex;
   const isOpenEnded = search !== undefined && search.span.to === undefined && !isAscending;
   const isMerged = filters.some(({ name }) => name === 'involvedSubject');
   const isOn = isLive && isOpenEnded && !isMerged && !filters.some(isPersonal);
-  const tail = useLiveTail({ search: pages && search, isOn, newestIndex });
+  const tail = useLiveTail({ search: shown?.search, isOn, newestIndex });
   const isCut = tail.count > tail.items.length;
   const items = useMemo(() => {
     // Between the newest rows and those of the search some are left out.
@@ -81,6 +83,7 @@ export default function SearchPage(): ReactNode {
   const [active, setActive] = useState(0);
   // The row of the keyboard is the first one of a search, or that of an entry which a link opens.
   const shownEntry = openedRow === -1 ? undefined : opened;
+  const key = JSON.stringify([what, shown?.searchedAt ?? searchedAt]);
   const [marked, setMarked] = useState({ key, entry: shownEntry });
   if (marked.key !== key || marked.entry !== shownEntry) {
     setMarked({ key, entry: shownEntry });
@@ -150,7 +153,9 @@ export default function SearchPage(): ReactNode {
   };
   const ofMarked = useEntryActs(items[active]);
   const [newest] = tail.items;
-  const shownTo = newest ? Date.parse(newest.entry.recordedAt) + 1 : searchedAt;
+  const { span } = shown?.search ?? search ?? {};
+  const end = shown?.searchedAt ?? searchedAt;
+  const shownTo = newest ? Date.parse(newest.entry.recordedAt) + 1 : end;
   useKeys({
     l: switchLive,
     j: mover(1),
@@ -226,9 +231,7 @@ export default function SearchPage(): ReactNode {
             setIsLive(false);
           }}
         />
-        {search && found.data && items.length === 0 && (
-          <EmptyResult filters={filters} range={range} />
-        )}
+        {shown && items.length === 0 && <EmptyResult filters={filters} range={range} />}
         {items.length > 0 && (
           <EntryList
             items={items}
@@ -242,26 +245,26 @@ export default function SearchPage(): ReactNode {
             onEnd={more}
           />
         )}
-        {found.isFetching && items.length === 0 && <Waiting what="Searching" onCancel={cancel} />}
-        {search && (
+        {found.isFetching && !isRefreshed && <Waiting what="Searching" onCancel={cancel} />}
+        {search && span && (
           <Foot
-            span={search.span}
-            end={searchedAt}
+            span={span}
+            end={end}
             zone={zone}
             filters={filters.length}
             live={tail.count}
             isAscending={isAscending}
             shown={items.length}
-            state={isCut ? 'cut' : found.data ? (found.hasNextPage ? 'more' : 'end') : 'none'}
+            state={footStateOf({ shown, isRefreshed, isCut, hasMore: found.hasNextPage })}
           />
         )}
       </section>
-      {search && isExporting !== undefined && (
+      {search && span && isExporting !== undefined && (
         <Suspense>
           <ExportDialog
             isOpen={isExporting}
             // What is shown: entries that were recorded since are not part of it.
-            search={{ ...search, span: { ...search.span, to: search.span.to ?? shownTo } }}
+            search={{ ...search, span: { ...span, to: span.to ?? shownTo } }}
             onClose={() => {
               setIsExporting(false);
             }}
@@ -299,13 +302,4 @@ export default function SearchPage(): ReactNode {
 
 function refetch(query: { readonly refetch: () => Promise<unknown> }): () => void {
   return () => void query.refetch();
-}
-
-/** What the service refused, with its words, of a 400: by `outcome`, or by `outcome/1` of several values. */
-function refusedFilters(error: Error | null): ReadonlyMap<string, string> {
-  if (!(error instanceof ProblemError) || error.status !== 400) return new Map();
-  const { errors = [] } = error.problem as {
-    readonly errors?: readonly { readonly pointer: string; readonly detail: string }[];
-  };
-  return new Map(errors.map(({ pointer, detail }) => [pointer.slice(1), detail]));
 }

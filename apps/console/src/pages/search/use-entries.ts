@@ -3,8 +3,10 @@ import {
   useInfiniteQuery,
   type UseInfiniteQueryResult,
 } from '@tanstack/react-query';
+import { useMemo } from 'react';
 import type { Query } from '../../api/api.js';
 import { useApi } from '../../api/api-context.js';
+import { useKept } from '../../shell/use-kept.js';
 import { absolute, type Span } from '../../time/range.js';
 import { definitionOf, type Filter, searchesOf, valuesByName } from './filters.js';
 import {
@@ -55,6 +57,32 @@ export function useEntries(
       return mergePages(readers, isAscending, pageParam ?? mergingOf(readers.length));
     },
   });
+}
+
+/** A search with what it found. */
+export interface ShownEntries {
+  readonly search: Search;
+  /** In ms of the epoch. */
+  readonly searchedAt: number;
+  readonly pages: readonly MergedPage[];
+}
+
+/**
+ * What is shown of a search: what it found, and until a refresh has found something what was found before.
+ *
+ * @param what the search without its time
+ */
+export function useShownEntries(
+  what: string,
+  search: Search | undefined,
+  searchedAt: number,
+  pages: readonly MergedPage[] | undefined,
+): ShownEntries | undefined {
+  const found = useMemo(
+    () => search && pages && { search, searchedAt, pages },
+    [search, searchedAt, pages],
+  );
+  return useKept(what, found);
 }
 
 /** The conditions of a search, as every route of the log takes them. */
