@@ -123,6 +123,8 @@ function aggregate(node: KqlNode): (rows: readonly KqlRow[]) => KqlRow {
       return (rows) => ({ [name]: rows.length });
     case 'count_distinct':
       return (rows) => ({ [name]: new Set(rows.map(value)).size });
+    case 'sum':
+      return (rows) => ({ [name]: numbers(rows).reduce((a, b) => a + b, 0) });
     case 'min':
       return (rows) => ({ [name]: numbers(rows).reduce((a, b) => Math.min(a, b), Infinity) });
     case 'max':
@@ -231,6 +233,8 @@ function functionOf(name: string): (values: readonly Value[]) => Value {
   switch (name) {
     case 'isnotempty':
       return ([value]) => value !== undefined && value !== '';
+    case 'isnull':
+      return ([value]) => value === undefined;
     case 'coalesce':
       return (values) => values.find((value) => value !== undefined);
     case 'tobool':

@@ -117,6 +117,11 @@ describe('deploy/sentinel', () => {
     expect(named.sort()).toEqual([...AUDIT_ACTIONS].sort());
   });
 
+  it('vimAuditEventAcsIdentity.kql counts the refusals that share an entry', () => {
+    const parser = readSentinelFile('vimAuditEventAcsIdentity.kql');
+    expect(parser).toContain('EventCount = coalesce(toint(Details["count"]), int(1)),');
+  });
+
   it('vimAuditEventAcsIdentity.kql calls damage severe, and only people of Entra issuers Entra users', () => {
     const parser = readSentinelFile('vimAuditEventAcsIdentity.kql');
     expect(parser).toContain(

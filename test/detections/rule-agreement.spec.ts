@@ -202,8 +202,15 @@ describe.each(rules)('$slug', ({ sigma, sentinel, elastic, claims }) => {
       ) ?? [];
     expect(minutesOf(step) + minutesOf(back)).toBe(window);
     expect(sentinel.query).toMatch(new RegExp(`where \\w+ >= ${atLeast} and `));
-    // A threshold rule counts all that it looks back on.
+    // A rule that counts takes all that it looks back on.
     expect(lookback).toBe(window);
+    if (correlation.type === 'value_sum') {
+      const [sum, group] = [correlation.condition?.field ?? '', ...correlation['group-by']];
+      expect(sentinel.query).toContain('= sum(toint(Details["count"])), ');
+      expect(elastic.query).toContain(`= SUM(${inElastic(sum)}) BY ${inElastic(group ?? '')} | `);
+      expect(elastic.query).toMatch(new RegExp(`WHERE \\w+ >= ${atLeast}$`));
+      return;
+    }
     const { value: entries, cardinality } = elastic.threshold ?? { cardinality: [] };
     expect(correlation.type === 'value_count' ? cardinality[0]?.value : entries).toBe(atLeast);
     expect(elastic.threshold?.field).toEqual(correlation['group-by'].map(inElastic));

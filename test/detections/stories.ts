@@ -56,10 +56,12 @@ const traced = (more: object): AuditEvent => ({
 const linked = (actor: AuditEvent['actor']): AuditEvent => ({
   ...{ action: 'identity.link', outcome: 'success', actor, target: { tenant: 't', subject: 's' } },
 });
-const rejected = (count: number): AuditEvent => ({
-  ...{ action: 'authentication.reject', outcome: 'denied', actor: { kind: 'unauthenticated' } },
-  ...{ reason: { code: 'signature' }, details: { count } },
-});
+/** The credentials of one replica, reason and window. */
+const rejected = (count: number, address: string, more: object = {}): AuditEvent =>
+  from(address, {
+    ...{ action: 'authentication.reject', outcome: 'denied', actor: { kind: 'unauthenticated' } },
+    ...{ reason: { code: 'signature' }, details: { count, ...more } },
+  });
 const secretRead = (code: 'secret-access-refused' | 'secret-missing'): AuditEvent => ({
   ...{
     action: 'secret.read',
@@ -171,7 +173,26 @@ export const STORIES: Readonly<Record<string, Story>> = {
     fires: [() => [traced({ target: { communicationUserId: '8:acs:x' }, details: { found: 1 } })]],
     silent: () => [traced({ details: { found: 0 } })],
   },
-  'rejected-credentials': { fires: [() => [rejected(100)]], silent: () => [rejected(99)] },
+  'rejected-credentials': {
+    fires: [
+      () => [rejected(100, '198.51.100.9')],
+      // Of two replicas, again and again.
+      () =>
+        spread(
+          2,
+          times(7, () => rejected(15, '198.51.100.9')),
+        ),
+    ],
+    // One too few; as many over a longer time; of many addresses that share an entry; an office.
+    silent: () => [
+      rejected(99, '198.51.100.8'),
+      rejected(60, '198.51.100.7'),
+      16,
+      rejected(60, '198.51.100.7'),
+      rejected(400, '198.51.100.6', { sources: 400 }),
+      rejected(400, '203.0.113.7'),
+    ],
+  },
   'identity-linked': {
     fires: [() => [linked(alice)]],
     silent: () => [

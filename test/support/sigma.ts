@@ -35,7 +35,7 @@ const detectionRule = z.strictObject({
 const correlationRule = z.strictObject({
   ...common,
   correlation: z.strictObject({
-    type: z.enum(['event_count', 'value_count', 'temporal_ordered']),
+    type: z.enum(['event_count', 'value_count', 'value_sum', 'temporal_ordered']),
     rules: z.array(z.string()).min(1),
     'group-by': z.array(z.string()).min(1),
     timespan: z.string().regex(/^\d+[smhd]$/),
@@ -122,6 +122,10 @@ function isMet({ type, rules, condition }: Correlation, hits: readonly Hit[]): b
       return hits.length >= (condition?.gte ?? Infinity);
     case 'value_count':
       return new Set(hits.map(({ value }) => value)).size >= (condition?.gte ?? Infinity);
+    case 'value_sum':
+      return (
+        hits.reduce((sum, { value }) => sum + Number(value), 0) >= (condition?.gte ?? Infinity)
+      );
     case 'temporal_ordered': {
       let next = 0;
       for (const { part } of hits) if (part === next) next += 1;
