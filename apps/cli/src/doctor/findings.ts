@@ -70,6 +70,10 @@ export const FINDINGS = {
     meaning: 'The database takes no writes: a standby, or default_transaction_read_only.',
     fix: 'connect to the primary: name all hosts in DATABASE_URL, or switch default_transaction_read_only off',
   },
+  'database-not-writable': {
+    meaning: 'The database answers, and can not write: mostly its disk is full.',
+    fix: 'make room on the disk of the database; the reason is in the finding',
+  },
   'pooler-mode': {
     meaning: 'The pooler in front of the database gives no transactions.',
     fix: 'set pool_mode = transaction in PgBouncer',
