@@ -8,6 +8,7 @@ import tls from 'node:tls';
 import { vi } from 'vitest';
 import type { FindingCode } from '../../apps/cli/src/doctor/findings.js';
 import type { Emulator, FaultRequest, PersonName } from '../../apps/emulator/src/index.js';
+import { FULL_DISK } from '../support/full-disk.js';
 import { TEST_CLUSTER, type TestDatabase } from '#libs/platform/testing';
 import { Cosigner, NoteSigner, signCheckpoint } from '#libs/transparency-log';
 
@@ -374,6 +375,13 @@ export const PREPARED_FAULTS: readonly PreparedFault[] = [
     },
     names: /its encoding is WIN1252/,
     fix: /ENCODING 'UTF8'/,
+  },
+  {
+    code: 'database-not-writable',
+    fault: 'the disk of the database is full',
+    prepare: sql(FULL_DISK.begin, FULL_DISK.end),
+    names: /its disk is full \(53100\)/,
+    fix: /make room/,
   },
   {
     code: 'schema-behind',

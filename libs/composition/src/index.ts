@@ -10,11 +10,11 @@ export {
 } from './compatibility-settings.js';
 export { type ConsoleProvider, type ConsoleSettings, consoleSettings } from './console-settings.js';
 export { httpSettings, type HttpSettings } from './http-settings.js';
+export { type DatabaseLack, type DatabaseNeed, findDatabaseLack } from './database-needs.js';
 export { missingPrivileges } from './missing-privileges.js';
 export {
   missingMigrations,
   newerMigrations,
-  type Queries,
   serviceFunctionGrants,
   serviceGrants,
   serviceMigrations,

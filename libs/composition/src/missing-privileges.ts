@@ -1,4 +1,5 @@
-import { type Queries, serviceFunctionGrants, serviceGrants } from './schema.js';
+import type { Queries } from '#libs/platform';
+import { serviceFunctionGrants, serviceGrants } from './schema.js';
 
 /** $1 grants of tables as JSON, $2 functions. */
 const MISSING = `

@@ -2,7 +2,7 @@ import { auditFunctionGrants, auditGrants, auditMigrations } from '#libs/audit';
 import { auditDeliveryGrants, auditDeliveryMigrations } from '#libs/audit-delivery';
 import { authenticationGrants, authenticationMigrations } from '#libs/authentication';
 import { identityMappingGrants, identityMappingMigrations } from '#libs/identity-mapping';
-import type { TableGrant } from '#libs/platform';
+import type { Queries, TableGrant } from '#libs/platform';
 import { requestBudgetGrants, requestBudgetMigrations } from '#libs/request-budget';
 import { teamsPhoneGrants, teamsPhoneMigrations } from '#libs/teams-phone';
 import { secretsGrants, secretsMigrations } from '#libs/secrets';
@@ -38,11 +38,6 @@ export const serviceGrants: readonly TableGrant[] = [
 
 /** The functions that the same role may execute. */
 export const serviceFunctionGrants: readonly string[] = auditFunctionGrants;
-
-/** What runs one statement: a connection, a pool or a query runner. */
-export interface Queries {
-  query<Row>(sql: string, parameters: readonly unknown[]): Promise<Row[]>;
-}
 
 /** @returns the migrations of this release that the database does not have */
 export async function missingMigrations(database: Queries): Promise<string[]> {

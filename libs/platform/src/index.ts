@@ -44,6 +44,8 @@ export { UnusableSession } from './database/session-parameters.js';
 export { withOtherPassword } from './database/service-pool.js';
 export { dataSourceOptions } from './database/data-source-options.js';
 export { Database, type Transaction } from './database/database.js';
+export { assertWritable } from './database/database-check.js';
+export type { Queries } from './database/queries.js';
 export { isLeased, isWorkLeaseOver, RETRY_IN_MS } from './database/lease-condition.js';
 export { ReadingDatabase } from './database/reading-database.js';
 export { StatementBatcher } from './database/statement-batcher.js';

@@ -1,4 +1,4 @@
-import type { Queries } from '#libs/composition';
+import type { Queries } from '#libs/platform';
 
 interface RoleRow {
   readonly role: string;

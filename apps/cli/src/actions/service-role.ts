@@ -1,11 +1,6 @@
 import type { QueryRunner } from 'typeorm';
-import {
-  newerMigrations,
-  type Queries,
-  serviceFunctionGrants,
-  serviceGrants,
-} from '#libs/composition';
-import type { TableGrant } from '#libs/platform';
+import { newerMigrations, serviceFunctionGrants, serviceGrants } from '#libs/composition';
+import type { Queries, TableGrant } from '#libs/platform';
 
 /** SQL: an object of the schema that no extension owns. */
 function isOurs(catalog: 'pg_class' | 'pg_proc', oid: string): string {

@@ -9,7 +9,7 @@ export function configCommand(composition: CompositionOptions): Command {
     .description('Check the environment variables as the api does at its start.')
     .option(
       '--connect',
-      'also connect to the database: compare the clocks and the name of the log, and look for identities of other ACS resources',
+      'also connect to the database: see that it takes writes, has every migration and gives the role its privileges, compare the clocks and the name of the log, and look for identities of other ACS resources',
     )
     .option('--strict', 'exit with 1 for warnings too, such as a variable that has no effect')
     .addHelpText(
@@ -20,6 +20,8 @@ export function configCommand(composition: CompositionOptions): Command {
       const { checkConfiguration } = await import('../actions/config.js');
       const values = await checkConfiguration(composition, strict);
       if (!connect) return;
+      const { checkDatabaseNeeds } = await import('../actions/database-needs.js');
+      await checkDatabaseNeeds();
       const { checkClock } = await import('../actions/clock.js');
       await checkClock(values);
       const { checkLogOrigin } = await import('../actions/log-origin.js');

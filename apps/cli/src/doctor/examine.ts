@@ -86,8 +86,8 @@ export interface ExamineOptions extends RunOptions {
 const DEFAULT_TOLERANCE_MS = 5_000;
 
 /**
- * Examines the configuration and everything that the service depends on. Writes nothing: not to the database,
- * not to ACS, not to a file. What has no valid settings, or an adapter of the host, is skipped and says so.
+ * Examines the configuration and everything that the service depends on. Writes nothing that stays: not to the
+ * database, not to ACS, not to a file. What has no valid settings, or an adapter of the host, is skipped and says so.
  */
 export async function examine(
   check: ServiceCheck,

@@ -79,6 +79,10 @@ export const FINDINGS = {
       'Behind a pooler, sessions have parameters that the SQL of the service can not work with.',
     fix: 'ALTER ROLE … RESET and ALTER DATABASE … RESET the named parameters, then RECONNECT at the pooler',
   },
+  'database-not-writable': {
+    meaning: 'The database answers, and can not write: mostly its disk is full.',
+    fix: 'make room on the disk of the database; the reason is in the finding',
+  },
   'pooler-mode': {
     meaning: 'The pooler in front of the database gives no transactions.',
     fix: 'set pool_mode = transaction in PgBouncer',

@@ -9,7 +9,7 @@ export interface CheckReport {
   readonly isSkipped?: true;
 }
 
-/** One part of the examination. Writes nothing, anywhere. */
+/** One part of the examination. Writes nothing that stays, anywhere. */
 export interface Check {
   readonly name: string;
   /** @param signal aborts at the deadline of the check */

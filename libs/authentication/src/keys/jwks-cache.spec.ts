@@ -18,24 +18,23 @@ let issuer: TestIssuer;
 let keys: JwksCache;
 let logger: MemoryLogger;
 
+function cacheWith(refreshMinutes: number, maxAgeMinutes: number): JwksCache {
+  const { keys: settings } = settingsFrom({
+    AUTHENTICATION_KEYS_REFRESH_MINUTES: String(refreshMinutes),
+    AUTHENTICATION_KEYS_MAX_AGE_MINUTES: String(maxAgeMinutes),
+    AUTHENTICATION_KEYS_COOLDOWN_SECONDS: '5',
+  });
+  const expected = { isIssuer: (name: string) => name === issuer.issuer, algorithms: ['RS256'] };
+  return new JwksCache(issuer.documentUrl, expected, { source, clock, logger, settings });
+}
+
 beforeEach(() => {
   clock = new ManualClock();
   source = new MemoryMetadataSource();
   logger = new MemoryLogger();
   issuer = new TestIssuer(() => clock.now(), { key: first });
   issuer.publish(source);
-  const settings = settingsFrom({
-    AUTHENTICATION_KEYS_REFRESH_MINUTES: '60',
-    AUTHENTICATION_KEYS_MAX_AGE_MINUTES: '120',
-    AUTHENTICATION_KEYS_COOLDOWN_SECONDS: '5',
-  });
-  const expected = { isIssuer: (name: string) => name === issuer.issuer, algorithms: ['RS256'] };
-  keys = new JwksCache(issuer.documentUrl, expected, {
-    source,
-    clock,
-    logger,
-    settings: settings.keys,
-  });
+  keys = cacheWith(60, 120);
 });
 
 function rotate(): void {
@@ -107,6 +106,20 @@ describe('JwksCache', () => {
     expect(source.loads).toHaveLength(loads);
     await keys.stop();
   });
+
+  it.each([1, 30, 60])(
+    'is never without keys of a healthy issuer, with a maximum age of %i minutes and a refresh every 60',
+    async (maxAgeMinutes) => {
+      const own = cacheWith(60, maxAgeMinutes);
+      own.start();
+      await clock.advance(0);
+      for (let minute = 0; minute < 130; minute += 0.25) {
+        expect(own.isReady, `after ${minute} minutes`).toBe(true);
+        await clock.advance(MINUTE_MS / 4);
+      }
+      await own.stop();
+    },
+  );
 
   it('finds a new key at once, and lets no key get older, when a clock that was ahead is set back', async () => {
     clock.step(HOUR_MS);

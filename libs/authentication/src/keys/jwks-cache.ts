@@ -39,6 +39,9 @@ export interface ExpectedIssuer {
   readonly algorithms: readonly string[];
 }
 
+/** Of the maximum age: keys are refreshed before they reach it, with time left for another attempt. */
+const REFRESH_SHARE = 0.5;
+
 /** Requests that wait for one load at most; further ones get 503. */
 const MAX_WAITING = 1_000;
 
@@ -71,7 +74,7 @@ export class JwksCache {
       run: async () => this.#scheduleLoad(),
       intervalMs: () =>
         this.#lastLoadSucceeded
-          ? settings.refreshMs
+          ? Math.min(settings.refreshMs, settings.maxAgeMs * REFRESH_SHARE)
           : Math.min(settings.refreshMs, settings.cooldownMs * 6),
       runsAtStart: true,
       clock,

@@ -81,7 +81,7 @@ const bearerVariables = {
   AUTHENTICATION_KEYS_REFRESH_MINUTES: integer(1, 1440)
     .prefault('60')
     .describe(
-      'interval at which an issuer’s signing keys are refreshed in the background, in minutes, 1 to 1440',
+      'interval at which an issuer’s signing keys are refreshed in the background, in minutes, 1 to 1440; never more than half of AUTHENTICATION_KEYS_MAX_AGE_MINUTES',
     )
     .meta(ADVANCED),
   AUTHENTICATION_KEYS_MAX_AGE_MINUTES: integer(1, 10_080)

@@ -2,6 +2,7 @@ import { DatabaseUnavailable } from '../errors/storage-unavailable.js';
 import type { ReadinessAnswer } from '../health/readiness-checks.js';
 import type { Clock } from '../time/clock.js';
 import type { Database } from './database.js';
+import type { Queries } from './queries.js';
 import { sqlState } from './sqlstate.js';
 
 /** Time between two probes that write. */
@@ -28,12 +29,15 @@ export class DatabaseCheck {
     const isFresh = this.clock.monotonicNow() - this.#writtenAt < WRITE_PROBE_INTERVAL_MS;
     // Writes to a read-only server fail, whereupon the connection is replaced by one to another host.
     if (isFresh && row?.is_read_only !== true) return { isReady: true };
-    await this.database
-      .transaction(async (transaction) => transaction.query<unknown>(WRITE_PROBE))
-      .catch(ignoreMissingPrivilege);
+    await assertWritable(this.database);
     this.#writtenAt = this.clock.monotonicNow();
     return { isReady: true };
   }
+}
+
+/** @throws when the database can't write, for example because its disk is full */
+export async function assertWritable(database: Queries): Promise<void> {
+  await database.query(WRITE_PROBE, []).catch(ignoreMissingPrivilege);
 }
 
 /** A database may deny temporary tables to the role; the service does not need them. */

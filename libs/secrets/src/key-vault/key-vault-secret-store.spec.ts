@@ -277,7 +277,7 @@ describe('KeyVaultSecretStore', () => {
     rereadCooldownMs: 30_000,
   };
 
-  function start(): {
+  function start(own = timing): {
     clock: ManualClock;
     vault: { get: ReturnType<typeof vi.fn<(name: string, version?: string) => Promise<Secret>>> };
     store: KeyVaultSecretStore;
@@ -291,7 +291,7 @@ describe('KeyVaultSecretStore', () => {
     return {
       clock,
       vault,
-      store: new KeyVaultSecretStore(vault, timing, clock, new MemoryLogger(), events),
+      store: new KeyVaultSecretStore(vault, own, clock, new MemoryLogger(), events),
       accesses,
     };
   }
@@ -351,6 +351,17 @@ describe('KeyVaultSecretStore', () => {
     await clock.advance(timing.refreshMs);
     expect(await store.read('a')).toMatchObject({ version: '2' });
     expect(vault.get).toHaveBeenCalledTimes(2);
+    store.onModuleDestroy();
+  });
+
+  it('refreshes secrets before they reach an age limit that is below the refresh interval', async () => {
+    const { store, vault, clock } = start({ ...timing, refreshMs: 3_600_000, outageMs: 60_000 });
+    store.onApplicationBootstrap();
+    await store.read('a');
+    await clock.advance(59_000);
+    expect(vault.get).toHaveBeenCalledTimes(2);
+    await clock.advance(59_000);
+    expect(vault.get).toHaveBeenCalledTimes(3);
     store.onModuleDestroy();
   });
 

@@ -223,7 +223,9 @@ export class KeyVaultSecretStore
 
   get #refreshPauseMs(): number {
     const backOffMs = BACK_OFF_MS[Math.min(this.#failureCount, BACK_OFF_MS.length) - 1] ?? Infinity;
-    return Math.min(backOffMs, this.timing.refreshMs * REFRESH_SHARE);
+    const { refreshMs, outageMs } = this.timing;
+    // Before the cached secrets reach their age limit too: after it, requests would wait for the vault.
+    return Math.min(backOffMs, Math.min(refreshMs, outageMs) * REFRESH_SHARE);
   }
 
   /** Never rejects: `#read` logs each failure, and the cached values stay. */

@@ -1,6 +1,7 @@
 import { TLSSocket } from 'node:tls';
 import { DataSource } from 'typeorm';
 import {
+  assertWritable,
   type Clock,
   ConnectionFailed,
   Database,
@@ -94,7 +95,9 @@ export class ExaminedDatabase {
       const isReadOnly = rows[0]?.isReadOnly === true;
       const findings = [
         ...this.#tlsFindings(client),
-        ...(isReadOnly ? [finding('database-read-only', client.host, 'it takes no writes')] : []),
+        ...(isReadOnly
+          ? [finding('database-read-only', client.host, 'it takes no writes')]
+          : await writeFindings(client)),
         ...(client.isPooled ? await poolerFindings(client) : []),
       ];
       const pooler = client.isPooled ? 'through a pooler' : 'without a pooler';
@@ -114,6 +117,16 @@ export class ExaminedDatabase {
     }
     if (isLoopbackHost(host)) return [];
     return [finding('database-not-encrypted', host, 'this connection is plain text')];
+  }
+}
+
+async function writeFindings(client: ServiceClient): Promise<Finding[]> {
+  const query = async <Row>(sql: string): Promise<Row[]> => (await client.query(sql)).rows as Row[]; // the caller knows the columns of its statement
+  try {
+    await assertWritable({ query });
+    return [];
+  } catch (error) {
+    return [finding('database-not-writable', client.host, explain(error))];
   }
 }
 
