@@ -21,16 +21,20 @@ interface Wording {
 
 type Sentence = (listed: ListedEntry) => Wording;
 
+/** Of a sign-out that had no tokens to revoke. */
+function signedOut({ entry }: ListedEntry): Wording['did'] | undefined {
+  if (entry.details?.stage === 'nothing to revoke') return ['signed out, with no token to revoke'];
+  if (entry.details?.stage !== 'being deleted') return undefined;
+  return ['signed out, while the deletion of the identity revokes its tokens'];
+}
+
 /** A sentence for every action: a new one does not compile without. */
 const SENTENCES = {
   'token.issue': (listed) => issued('got', listed, 'token'),
   'token.reuse': (listed) => issued('got the same token again:', listed, 'token'),
   'token.exchange': (listed) => issued('exchanged a Teams token for', listed, 'token'),
   'token.revoke': (listed) => ({
-    did:
-      listed.entry.details?.stage === 'nothing to revoke'
-        ? ['signed out, with no token to revoke']
-        : ['revoked all tokens of ', ...object(listed), ...stage(listed)],
+    did: signedOut(listed) ?? ['revoked all tokens of ', ...object(listed), ...stage(listed)],
     what: ['the revocation of the tokens of ', ...object(listed)],
   }),
   'revocation.start': () => ({
