@@ -32,6 +32,22 @@ export function searchSpecs(rig: ConsoleRig): void {
     const first = await page.textContent('.entry-head strong');
     await page.keyboard.press('j');
     await expect.poll(async () => page.textContent('.entry-head strong')).not.toBe(first);
+    // A key that is held passes entries without reading them, which is recorded.
+    const read: string[] = [];
+    page.on('request', (request) => {
+      if (/\/v1\/audit\/entries\/[\da-f-]{36}/.test(request.url())) read.push(request.url());
+    });
+    const passed = await page.textContent('.entry-head strong');
+    await page.evaluate(`(async () => {
+      for (let nth = 0; nth < 8; nth += 1) {
+        document.activeElement.dispatchEvent(new KeyboardEvent('keydown', { key: 'j', bubbles: true }));
+        await new Promise(requestAnimationFrame);
+      }
+    })()`);
+    await expect.poll(async () => page.textContent('.entry-head strong')).not.toBe(passed);
+    await page.waitForSelector('.entry details');
+    expect(read.length).toBeGreaterThan(0);
+    expect(read.length).toBeLessThan(4);
     await page.keyboard.press('Escape');
     await page.waitForSelector('.entry', { state: 'detached' });
     expect(HOSTILE).toContain('<img');

@@ -1,6 +1,6 @@
 import { Button } from '@fluentui/react-components';
 import { useQuery } from '@tanstack/react-query';
-import { type ReactNode, useEffect } from 'react';
+import { type ReactNode, useEffect, useState } from 'react';
 import type { ListedEntry } from '../../api/api.js';
 import { useApi } from '../../api/api-context.js';
 import type { WholeEntry } from '../../api/schemas.js';
@@ -21,6 +21,22 @@ import { addFilter } from './filter-bar.js';
 import { type EntryPart, partsOf } from './entry-parts.js';
 import type { FilterName } from './filters.js';
 
+const REST_MS = 300;
+
+/** Whether the pane is there for a while. Reading an entry is recorded, and a key that is held passes many. */
+function useRests(): boolean {
+  const [rests, setRests] = useState(false);
+  useEffect(() => {
+    const timer = setTimeout(() => {
+      setRests(true);
+    }, REST_MS);
+    return () => {
+      clearTimeout(timer);
+    };
+  }, []);
+  return rests;
+}
+
 /** One entry whole: its sentence, its parts, what is near it, and its bytes. */
 export function EntryPane({
   id,
@@ -34,7 +50,8 @@ export function EntryPane({
   readonly onClose: () => void;
 }): ReactNode {
   const api = useApi();
-  const whole = useQuery(wholeEntryQuery(api, id));
+  const rests = useRests();
+  const whole = useQuery({ ...wholeEntryQuery(api, id), enabled: rests || listed === undefined });
   const shown = whole.data ?? listed;
   const { verify, save, keys } = useEntryActs(shown);
   useKeys({ ...keys, ...VALUE_KEYS });
