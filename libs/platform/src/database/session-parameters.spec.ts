@@ -28,6 +28,7 @@ describe('what the SQL of the service depends on', () => {
     ['standard_conforming_strings', 'off', 'on'],
     ['default_transaction_isolation', 'serializable', 'read committed'],
     ['array_nulls', 'off', 'on'],
+    ['extra_float_digits', '-15', '1'],
     ['quote_all_identifiers', 'on', 'off'],
     ['client_encoding', 'latin1', 'UTF8'],
   ])(

@@ -13,6 +13,7 @@ export const STARTUP_PARAMETERS: Readonly<Record<string, string>> = {
 export const SESSION_PARAMETERS: Readonly<Record<string, string>> = {
   default_transaction_isolation: 'read committed',
   array_nulls: 'on',
+  extra_float_digits: '1',
   quote_all_identifiers: 'off',
 };
 
@@ -44,7 +45,8 @@ export const PREPARE_SESSION = `
   SELECT is_direct AS "isDirect", current_setting('server_encoding') AS encoding,
     has_tables AS "hasTables", search_path AS "searchPath",
     (SELECT array_agg(name || ' (' || setting || ')') FROM wanted
-     WHERE is_required AND setting <> value) AS different,
+     WHERE is_required AND setting <> value
+       AND NOT (name = 'extra_float_digits' AND setting !~ '^-')) AS different, -- 0 keeps milliseconds
     CASE WHEN is_direct THEN (SELECT count(set_config(name, value, false)) FROM wanted) END,
     CASE WHEN is_direct AND NOT has_tables THEN
       set_config('search_path', concat_ws(', ', nullif(search_path, ''), 'public'), false) END
