@@ -1,3 +1,4 @@
+import { ProblemError } from '@acs-identity/client';
 import { FluentProvider } from '@fluentui/react-components';
 import { QueryClient, QueryClientProvider, useQuery } from '@tanstack/react-query';
 import { type ReactNode, useMemo } from 'react';
@@ -7,10 +8,11 @@ import type { Me } from './api/me.js';
 import type { Config } from './config.js';
 import { firstPage, PAGES } from './pages/pages.js';
 import { address, fragmentOf, openAt } from './shell/address.js';
+import { NoAnswer } from './shell/no-answer.js';
 import { Shell } from './shell/shell.js';
 import { useTheme } from './shell/theme.js';
 import { Waiting } from './shell/waiting.js';
-import { type Session, type SignInFailure } from './sign-in/session.js';
+import { SignInEnded, type Session, type SignInFailure } from './sign-in/session.js';
 import { SignInPage } from './sign-in/sign-in-page.js';
 
 /** Entries never change, and each reading is recorded: nothing is read again without a reason. */
@@ -36,7 +38,7 @@ interface AppProps {
 
 export function App({ config, session, failure }: AppProps): ReactNode {
   return (
-    <FluentProvider theme={useTheme()} className="console">
+    <Frame>
       <QueryClientProvider client={client}>
         {session?.isSignedIn === true ? (
           <Console config={config} session={session} />
@@ -44,7 +46,7 @@ export function App({ config, session, failure }: AppProps): ReactNode {
           <SignInPage config={config} failure={failure} />
         )}
       </QueryClientProvider>
-    </FluentProvider>
+    </Frame>
   );
 }
 
@@ -73,6 +75,22 @@ function Console({
         <Shell />
       </SignedInContext>
     );
-  if (!me.error) return <Waiting what="Signing in" />;
+  if (!me.error || me.isFetching) return <Waiting what="Signing in" />;
+  if (!isRefused(me.error)) return <NoAnswer error={me.error} onRetry={() => void me.refetch()} />;
   return <SignInPage config={config} failure={{ code: me.error.name, detail: me.error.message }} />;
+}
+
+/** Whether another sign-in may help. */
+function isRefused(error: Error): boolean {
+  if (error instanceof ProblemError) return error.status === 401 || error.status === 403;
+  return error instanceof SignInEnded;
+}
+
+/** What everything is drawn in. */
+export function Frame({ children }: { readonly children: ReactNode }): ReactNode {
+  return (
+    <FluentProvider theme={useTheme()} className="console">
+      {children}
+    </FluentProvider>
+  );
 }

@@ -1,3 +1,5 @@
+import { ConnectionError, ProblemError } from '@acs-identity/client';
+
 /** Where people sign in. */
 export interface Provider {
   readonly name: string;
@@ -15,8 +17,11 @@ export interface Config {
   readonly providers: readonly Provider[];
 }
 
+/** @throws ProblemError, ConnectionError */
 export async function loadConfig(): Promise<Config> {
-  const response = await fetch('config.json', { cache: 'no-store' });
-  if (!response.ok) throw new Error(`The console has no configuration: status ${response.status}.`);
+  const response = await fetch('config.json', { cache: 'no-store' }).catch((error: unknown) => {
+    throw new ConnectionError('config.json', error);
+  });
+  if (!response.ok) throw ProblemError.of(response, await response.text());
   return (await response.json()) as Config; // the service made it by this interface
 }

@@ -50,6 +50,7 @@ describe('the tokens in a text', () => {
     ['ES256', 86],
     ['PS512', 683],
     ['a new algorithm', 111],
+    ['constructor', 111],
   ])('may be signed by %s', (alg, length) => {
     const signed = token({ sub: 'a' }, alg, length);
     expect(tokensIn(`token ${signed} of today`).map((found) => found.token)).toEqual([signed]);

@@ -29,12 +29,14 @@ const LINES_OF_SIGNATURE = /^[\w-]+(?:\s+[\w-]+)*/;
 
 /** Lengths of signatures in base64url, by `alg` (RFC 7518); of RSA with keys of 2,048, 3,072 and 4,096 bits. */
 const RSA_LENGTHS: readonly number[] = [342, 512, 683];
-const SIGNATURE_LENGTHS: Readonly<Record<string, readonly number[]>> = {
-  ...{ HS256: [43], HS384: [64], HS512: [86] },
-  ...{ RS256: RSA_LENGTHS, RS384: RSA_LENGTHS, RS512: RSA_LENGTHS },
-  ...{ PS256: RSA_LENGTHS, PS384: RSA_LENGTHS, PS512: RSA_LENGTHS },
-  ...{ ES256: [86], ES384: [128], ES512: [176], EdDSA: [86] },
-};
+const SIGNATURE_LENGTHS: ReadonlyMap<unknown, readonly number[]> = new Map(
+  Object.entries({
+    ...{ HS256: [43], HS384: [64], HS512: [86] },
+    ...{ RS256: RSA_LENGTHS, RS384: RSA_LENGTHS, RS512: RSA_LENGTHS },
+    ...{ PS256: RSA_LENGTHS, PS384: RSA_LENGTHS, PS512: RSA_LENGTHS },
+    ...{ ES256: [86], ES384: [128], ES512: [176], EdDSA: [86] },
+  }),
+);
 
 /** Of what begins like a token, or is longer than any id: a part of one, with or without the rest. */
 const PART_OF_TOKEN = /ey[JA][\w-]{8}|[\w-]{100}/;
@@ -98,7 +100,7 @@ function tokenAt(text: string): TextToken | undefined {
 /** A signature may be broken into lines, and more words may follow it: its length decides. */
 function signatureAt(text: string, alg: unknown): string | undefined {
   const lines = LINES_OF_SIGNATURE.exec(text.slice(0, MAX_PART_LENGTH))?.[0].split(/\s+/) ?? [];
-  const lengths = typeof alg === 'string' ? SIGNATURE_LENGTHS[alg] : undefined;
+  const lengths = SIGNATURE_LENGTHS.get(alg);
   if (!lengths) return lines[0];
   let signature = '';
   for (const line of lines) {

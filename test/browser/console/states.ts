@@ -60,8 +60,16 @@ export function stateSpecs(rig: ConsoleRig): void {
             ...{ detail: `because of ${status}`, requestId: 'request-1', ...more },
           }),
         });
+    // What the page needs before it shows anything: of a person who has signed in.
+    const noConfig = problem(503, { requestId: 'request-0' }, { 'retry-after': '1' });
+    await page.route('**/config.json', noConfig, { times: 1 });
+    await page.route('**/v1/me', problem(429, {}, { 'retry-after': '2' }), { times: 1 });
     await page.route(SEARCH, problem(503, {}, { 'retry-after': '1' }), { times: 1 });
+    const noAnswer = page.waitForSelector(
+      '.failure:has-text("The service does not answer"):has-text("429"):has-text("Again in")',
+    );
     await rig.signIn(page, 'Grace Green', '#/search?outcome=denied');
+    await noAnswer;
     await page.waitForSelector('.entries-body [role=row]');
     // A refresh that fails takes away nothing of what is shown.
     await page.keyboard.press('j');

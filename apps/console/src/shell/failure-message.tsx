@@ -34,14 +34,18 @@ export function FailureMessage({
 }
 
 /** Repeats once on its own after `Retry-After`, and then at a click. */
-function Retry({
+export function Retry({
   error,
+  defaultSeconds,
   onRetry,
 }: {
   readonly error: Error;
+  /** For failures without `Retry-After`. They are not repeated if it is absent. */
+  readonly defaultSeconds?: number;
   readonly onRetry: () => void;
 }): ReactNode {
-  const seconds = error instanceof ProblemError ? error.retryAfterSeconds : undefined;
+  const seconds =
+    (error instanceof ProblemError ? error.retryAfterSeconds : undefined) ?? defaultSeconds;
   const [repeatAt] = useState(() =>
     seconds === undefined || repeated.has(error.message) ? undefined : Date.now() + seconds * 1000,
   );
@@ -68,7 +72,11 @@ function Retry({
 /** Failures after which a request was repeated already. Their texts have the id of the request. */
 const repeated = new Set<string>();
 
-function describe(error: Error): { title: string; detail: string; facts: readonly string[] } {
+export function describe(error: Error): {
+  title: string;
+  detail: string;
+  facts: readonly string[];
+} {
   if (error instanceof ProblemError) {
     const facts = [`status ${error.status}`, error.code];
     if (error.requestId !== undefined) facts.push(`request ${error.requestId}`);
