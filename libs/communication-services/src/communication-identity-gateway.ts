@@ -85,6 +85,16 @@ export interface TeamsPhoneAssignment extends AssignmentHolder {
   readonly clientIds: readonly Guid[];
 }
 
+/** Whether two assignments give their holder the same. */
+export function isSameContent(
+  a: Pick<TeamsPhoneAssignment, 'principalType' | 'clientIds'>,
+  b: Pick<TeamsPhoneAssignment, 'principalType' | 'clientIds'>,
+): boolean {
+  const [clients, others] = [new Set(a.clientIds), new Set(b.clientIds)];
+  const isEqual = clients.size === others.size && [...clients].every((id) => others.has(id));
+  return a.principalType === b.principalType && isEqual;
+}
+
 /**
  * Calls to Azure Communication Services.
  *

@@ -10,6 +10,7 @@ export {
   type EntraExchange,
   type ExchangedToken,
   type GatewayCall,
+  isSameContent,
   type IssuedToken,
   PRINCIPAL_TYPES,
   type PrincipalType,

@@ -1,6 +1,7 @@
 import { canonicalName } from '#libs/platform';
 import { randomUUID } from 'node:crypto';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { BudgetExhausted } from '#libs/request-budget';
 import { AuditUnavailable } from '#libs/audit';
 import { MemoryAuditTrail } from '#libs/audit/testing';
 import {
@@ -43,7 +44,7 @@ function openReplica(shared?: {
   const audit = shared?.audit ?? new MemoryAuditTrail();
   const logger = new MemoryLogger();
   const services = wireIdentityMapping({ map, gateway, audit, resources, clock, logger });
-  return { clock, map, gateway, audit, ...services };
+  return { clock, map, gateway, audit, logger, ...services };
 }
 
 describe('IdentityMappingService', () => {
@@ -276,6 +277,26 @@ describe('IdentityMappingService', () => {
     expect((await ensure()).mapping).toMatchObject({ tokenGeneration: 2, isRevoking: false });
     await expect(one.mappings.requireUnchanged(mapping)).rejects.toBeInstanceOf(RevocationPending);
     expect(one.gateway.identities.get(mapping.communicationUserId)?.revocations).toBe(1);
+  });
+
+  it('logs no warning when the budget defers a revocation, a deletion or that of an orphan', async () => {
+    const { mapping } = await ensure();
+    const orphan = await one.gateway.createIdentity({ resource: 'default' });
+    one.gateway.failNext('delete', new BudgetExhausted(30));
+    await one.orphans.add({ ...orphan, mapping }, { actor });
+    one.gateway.failNext('revoke', new BudgetExhausted(30));
+    await one.mappings.revokeTokens({ id: mapping.id, tenant: 'any' }, { actor });
+    await one.clock.advance(one.settings.leaseMs + 1);
+    await one.worker.sweep();
+    one.gateway.failNext('delete', new BudgetExhausted(30));
+    const { mapping: revoked } = await ensure();
+    await one.deletion.begin(revoked, { actor });
+    const lines = one.logger.lines.filter(({ level }) => level !== 'info');
+    expect(lines.map(({ level, message }) => [level, message])).toEqual([
+      ['debug', 'the budget defers the deletion of an orphan'],
+      ['debug', 'the budget defers a revocation'],
+      ['debug', 'the budget defers a deletion'],
+    ]);
   });
 
   it('completes a deletion that ACS did not confirm at first, and refuses tokens meanwhile', async () => {

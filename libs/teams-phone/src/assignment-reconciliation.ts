@@ -3,6 +3,7 @@ import { AuditTrail, auditActorOf } from '#libs/audit';
 import {
   CommunicationIdentityGateway,
   CommunicationResources,
+  isSameContent,
   type TeamsPhoneAssignment,
 } from '#libs/communication-services';
 import { type CallContext, Clock, type Guid } from '#libs/platform';
@@ -10,7 +11,6 @@ import {
   type Assignment,
   auditTargetOf,
   isOwed,
-  isSameContent,
   newAssignment,
   nextVersion,
   takesAway,

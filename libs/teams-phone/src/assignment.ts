@@ -77,16 +77,6 @@ export function isRevoking({ status }: Pick<Assignment, 'status'>): boolean {
   return status === 'renewing' || status === 'deleting';
 }
 
-/** Whether two assignments give their holder the same. */
-export function isSameContent(
-  a: Pick<TeamsPhoneAssignment, 'principalType' | 'clientIds'>,
-  b: Pick<TeamsPhoneAssignment, 'principalType' | 'clientIds'>,
-): boolean {
-  const [clients, others] = [new Set(a.clientIds), new Set(b.clientIds)];
-  const isEqual = clients.size === others.size && [...clients].every((id) => others.has(id));
-  return a.principalType === b.principalType && isEqual;
-}
-
 /** Whether an application that gets tokens under one assignment gets none under the other. */
 export function takesAway(
   known: Pick<TeamsPhoneAssignment, 'clientIds'>,

@@ -10,6 +10,7 @@ import {
 import {
   type AssignmentHolder,
   CommunicationResources,
+  isSameContent,
   TeamsPhoneAssignmentRefused,
   type TeamsPhoneAssignment,
 } from '#libs/communication-services';
@@ -19,7 +20,6 @@ import {
   auditTargetOf,
   isOwed,
   isRevoking,
-  isSameContent,
   newAssignment,
   nextVersion,
   takesAway,

@@ -12,7 +12,8 @@ import { LogTime } from '../log/log-time.js';
 import { WitnessOverview } from '../health/witness-overview.js';
 import { TestVerifier } from '../testing/test-verifier.js';
 import type { AuditTrail } from '../trail/audit-trail.js';
-import { VerifiedParts } from './verified-part.js';
+import { checkOrReport } from './check-or-report.js';
+import { type VerifiedPart, VerifiedParts } from './verified-part.js';
 
 let database: TestDatabase;
 let log: TestLog;
@@ -116,6 +117,12 @@ const NO_TRAIL = {
   recordAll: async () => Promise.reject(new AuditUnavailable()),
 } as unknown as AuditTrail; // the member that the verifier calls
 
+/** How far the pass of each part is. */
+const places = async () =>
+  log.database.query(
+    'SELECT part, progress, pass_started_at FROM audit_verification ORDER BY part',
+  );
+
 describe('the background verifier', () => {
   it('finds nothing in an intact log, also while it grows', async () => {
     await verifier.pass();
@@ -165,6 +172,24 @@ describe('the background verifier', () => {
     expect(await verifier.findings()).toEqual([]);
     expect(await verifier.readiness.ask()).toEqual({ verification: { isReady: true } });
   });
+
+  it.each(['a column of an entry', 'a count of a past hour'])(
+    'checks again what it found, long before the next pass: %s',
+    async (name) => {
+      const [, edit, undo] = EDITS[name] ?? [];
+      await verifier.pass();
+      await superuser.query(edit ?? '');
+      await verifier.pass();
+      expect(await verifier.findings()).not.toEqual([]);
+      await superuser.query(undo ?? '');
+      const before = await places();
+      await vi.waitFor(async () => {
+        await new TestVerifier(log).run();
+        expect(await verifier.findings()).toEqual([]);
+      }, 10_000);
+      expect(await places()).toEqual(before);
+    },
+  );
 
   it('finds an edit behind a thousand others of another kind', async () => {
     await verifier.pass();
@@ -291,6 +316,41 @@ describe('the background verifier', () => {
     await superuser.query(undo ?? '');
     await verifier.pass();
     expect(await verifier.findings()).toEqual([]);
+  });
+
+  it('records a check that failed when it fails again, and forgets it when it does not', async () => {
+    let failures = 1;
+    const unsteady: VerifiedPart = {
+      name: 'unsteady',
+      check: async (transaction) => ({
+        ...{ position: {}, progress: 1, isComplete: true, isChecked: () => true },
+        found: await checkOrReport(transaction, { place: '0', what: 'the slice' }, async (inner) =>
+          (failures -= 1) < 0 ? [] : inner.query('SELECT 1 / 0'),
+        ),
+      }),
+    };
+    const from = (await log.reader.checkpoint()).size;
+    const recorded = async (): Promise<(string | undefined)[]> => {
+      const { entries } = await log.get(EntryFeed).read(from, 1_000);
+      return entries.map(({ entry }) => entry.reason?.detail);
+    };
+    const other = new TestVerifier(log, [unsteady]);
+    await other.run();
+    expect(await other.findings()).toMatchObject([{ part: 'unsteady', kind: 'check-failed' }]);
+    await other.run();
+    expect(await other.findings()).toEqual([]);
+    expect(await recorded()).toEqual([]);
+
+    failures = 2;
+    await superuser.query(
+      `UPDATE audit_verification SET pass_started_at = now() WHERE part = 'unsteady'`,
+    );
+    await other.run();
+    expect(await recorded()).toEqual([]);
+    await other.run();
+    expect(await recorded()).toEqual(["the slice can't be checked (QueryFailedError)"]);
+    await new TestVerifier(log, [unsteady]).run();
+    expect(await other.findings()).toEqual([]);
   });
 
   it('continues to check while nothing can be recorded', async () => {

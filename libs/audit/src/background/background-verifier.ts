@@ -49,7 +49,7 @@ export class BackgroundVerifier implements OnApplicationBootstrap {
     this.#passMs = passMsOf(settings.verificationMs);
     parts.add(log);
     parts.add(statistics);
-    this.#checks = new PartChecks(database, parts.all, this.#passMs);
+    this.#checks = new PartChecks(database, parts.all, this.#passMs, clock);
   }
 
   onApplicationBootstrap(): void {
@@ -64,12 +64,13 @@ export class BackgroundVerifier implements OnApplicationBootstrap {
     });
   }
 
-  /** Checks what was added, then every slice that is due. */
+  /** Checks what was added and a slice with findings of each part, then every slice that is due. */
   async run(signal?: AbortSignal): Promise<void> {
     const failed = new Set<string>();
     for (const part of this.parts.all) {
       if (signal?.aborted) return;
       if (part.checkNew) await this.#attempt('new', async () => this.#checks.checkNew(part));
+      await this.#attempt('again', async () => this.#checks.checkAgain(part));
     }
     let isRecording = true;
     for (let isMore = true; isMore && !signal?.aborted;) {
@@ -91,7 +92,7 @@ export class BackgroundVerifier implements OnApplicationBootstrap {
    * @returns whether more may be due
    */
   async #attempt(
-    kind: 'new' | 'due',
+    kind: 'new' | 'again' | 'due',
     check: () => Promise<PartCheck | undefined>,
     failed?: Set<string>,
   ): Promise<boolean> {

@@ -5,7 +5,7 @@ import { AuditTrail } from '../trail/audit-trail.js';
 import type { PartCheck } from './part-checks.js';
 import { RecordedFindings } from './recorded-findings.js';
 import { replaceFindings, type StoredPart } from './verification-store.js';
-import { type Finding, isSameFinding, MAX_FINDINGS } from './verified-part.js';
+import { CHECK_FAILED, type Finding, isSameFinding, MAX_FINDINGS } from './verified-part.js';
 
 const VERIFIER = { kind: 'system', name: 'audit-verification' } as const;
 
@@ -29,21 +29,28 @@ export class FindingRecorder {
     private readonly logger: Logger,
   ) {}
 
-  /** Logs what is new, and what is no longer found. Each once, by the replica that checked it. */
+  /**
+   * Logs what is new, and what is no longer found. Each once, by the replica that checked it. A check that
+   * failed is damage when the next one of its slice fails as well: an entry of the log is for good.
+   */
   note({ part, before, after, found }: PartCheck): void {
     const pending = this.#pending.get(part) ?? [];
+    const isKnown = (one: Finding): boolean => before.some((other) => isSameFinding(other, one));
+    const isTriedAgain = (one: Finding): boolean => one.kind === CHECK_FAILED && !isKnown(one);
+    for (const { kind, detail } of found.filter(isTriedAgain)) {
+      this.logger.warn({ part, kind, detail }, 'slice not checked yet');
+    }
     const added = found
+      .filter((one) => !isTriedAgain(one))
       .filter((one) => !pending.some(({ finding }) => isSameFinding(finding, one)))
       .map((finding): Pending => ({ finding, isLogged: false }));
-    for (const one of added) {
-      const isNew = !before.some((other) => isSameFinding(other, one.finding));
-      if (isNew) this.#logFound(part, one);
-    }
+    for (const one of added) if (!isKnown(one.finding)) this.#logFound(part, one);
     this.#pending.set(part, [...pending, ...added].slice(-MAX_FINDINGS));
     // Others are left out of a full list.
     if (after.length >= MAX_FINDINGS) return;
     for (const one of before) {
       if (after.some((other) => isSameFinding(other, one))) continue;
+      if (one.kind === CHECK_FAILED && one.isRecorded !== true) continue;
       this.logger.warn({ part, kind: one.kind, detail: one.detail }, 'damage not found again');
     }
   }

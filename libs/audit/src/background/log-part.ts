@@ -47,13 +47,14 @@ export class LogPart implements VerifiedPart {
     const end = next < size ? await sliceEnd(transaction, next) : size;
     const isComplete = end >= size;
     const from = isLost ? signedFrom : firstSigned;
+    const known = {
+      // The first pass checks all that was there when it began.
+      verified: verified ?? size,
+      ...(from !== undefined && { signedFrom: from }),
+    };
     return {
-      position: {
-        next: isComplete ? 0 : end,
-        // The first pass checks all that was there when it began.
-        verified: verified ?? size,
-        ...(from !== undefined && { signedFrom: from }),
-      },
+      position: { ...known, next: isComplete ? 0 : end },
+      slice: { ...known, next },
       progress: isComplete ? 1 : end / size,
       isComplete,
       found: [
@@ -75,6 +76,7 @@ export class LogPart implements VerifiedPart {
     const isWithin = placesWithin(verified, end);
     return {
       position: { ...position, verified: end },
+      slice: { ...position, next: verified },
       found: await this.#verify(transaction, verified, end, size),
       isChecked: (place) => place !== SIGNING_KEYS && isWithin(place),
     };
@@ -88,7 +90,7 @@ export class LogPart implements VerifiedPart {
   ): Promise<readonly Finding[]> {
     if (start >= size) return [];
     const trust = await this.keys.trust(transaction);
-    const slice = { place: String(start), what: `the slice of entries ${start} to ${end - 1}` };
+    const slice = { place: String(start), what: `the slice of entries from ${start} on` };
     return checkOrReport(transaction, slice, async (inner) => {
       const { frontier, faults } = await this.verifier.verifySlice(inner, {
         ...trust,

@@ -1,10 +1,17 @@
-import { type Database, DatabaseUnavailable, sqlState, type Transaction } from '#libs/platform';
+import {
+  type Clock,
+  type Database,
+  DatabaseUnavailable,
+  sqlState,
+  type Transaction,
+} from '#libs/platform';
 import { truncate } from '../entry/sanitize.js';
 import {
   type CheckedPlaces,
   type Finding,
   keepKnown,
   mergeFindings,
+  type PartPosition,
   type VerifiedPart,
 } from './verified-part.js';
 import { type StoredPart, VerificationStore } from './verification-store.js';
@@ -30,6 +37,8 @@ export class PartFailed extends Error {
   }
 }
 
+/** Between two checks of a slice that has findings. */
+const AGAIN_MS = 120_000;
 const SERIALIZATION_FAILURE = '40001';
 /** Characters of a finding's texts: an entry has it whole. */
 const MAX_TEXT = 500;
@@ -39,11 +48,14 @@ export class PartChecks {
   /** By part, the number of its last turn. */
   readonly #turns = new Map<string, number>();
   #turn = 0;
+  /** By part and slice with findings, when this process last checked it again. */
+  readonly #checkedAgainAt = new Map<string, ReadonlyMap<string, number>>();
 
   constructor(
     private readonly database: Database,
     private readonly parts: readonly VerifiedPart[],
     private readonly passMs: number,
+    private readonly clock: Clock,
   ) {}
 
   /**
@@ -59,6 +71,41 @@ export class PartChecks {
       const checked = await part.checkNew(transaction, state.position).catch(failing(part));
       return checked && keep(store, transaction, state, checked);
     });
+  }
+
+  /**
+   * Checks a slice of a part again that has findings, so that they don't wait for the next pass: the data may
+   * have been repaired, or the check may have failed for a while only. The pass stays at its place.
+   *
+   * @returns `undefined` when no slice is due, or when another replica verifies
+   * @throws PartFailed
+   */
+  async checkAgain(part: VerifiedPart): Promise<PartCheck | undefined> {
+    return this.#locked(async (store, transaction) => {
+      const state = (await store.read([part.name]))[0];
+      const slice = state && this.#sliceToCheckAgain(state);
+      if (!state || !slice) return undefined;
+      const { found, isChecked } = await part.check(transaction, slice).catch(failing(part));
+      const { position } = state;
+      return keep(store, transaction, state, { position, slice, found, isChecked });
+    });
+  }
+
+  /** Of the slices with findings the one that has waited longest; first those that this process has not checked again. */
+  #sliceToCheckAgain({ part, findings }: StoredPart): PartPosition | undefined {
+    const slices = new Map(
+      findings.flatMap(({ slice }) => (slice ? [[JSON.stringify(slice), slice] as const] : [])),
+    );
+    const before = this.#checkedAgainAt.get(part) ?? new Map<string, number>();
+    const checkedAt = new Map([...before].filter(([key]) => slices.has(key)));
+    const waitedMs = (key: string): number =>
+      this.clock.monotonicNow() - (checkedAt.get(key) ?? -Infinity);
+    const [due] = [...slices]
+      .filter(([key]) => waitedMs(key) >= AGAIN_MS)
+      .sort(([a], [b]) => waitedMs(b) - waitedMs(a));
+    if (due) checkedAt.set(due[0], this.clock.monotonicNow());
+    this.#checkedAgainAt.set(part, checkedAt);
+    return due?.[1];
   }
 
   /**
@@ -113,10 +160,11 @@ function failing({ name }: VerifiedPart): (error: unknown) => never {
 async function keep(
   store: VerificationStore,
   transaction: Transaction,
-  { part, findings: before }: StoredPart,
+  { part, findings: before, position }: StoredPart,
   checked: CheckedPlaces,
 ): Promise<PartCheck> {
-  const found = checked.found.map(shortened);
+  const slice = checked.slice ?? position;
+  const found = checked.found.map((one) => ({ ...shortened(one), slice }));
   const merged = mergeFindings(before, checked.isChecked, found);
   const after = keepKnown(before, merged, await logSize(transaction));
   await store.write(part, checked, after);

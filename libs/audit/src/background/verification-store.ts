@@ -33,6 +33,7 @@ const FINDINGS = z
       cause: z.string().exactOptional(),
       isRecorded: z.boolean().exactOptional(),
       since: z.int().min(0).exactOptional(),
+      slice: POSITION.exactOptional(),
     }),
   )
   .max(MAX_FINDINGS);

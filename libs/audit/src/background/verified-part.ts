@@ -18,7 +18,12 @@ export interface Finding {
   readonly isRecorded?: boolean;
   /** Entries of the log when it was found first: earlier entries are about an earlier time. Parts don't set it. */
   readonly since?: number;
+  /** The position whose check found it. Parts don't set it. */
+  readonly slice?: PartPosition;
 }
+
+/** Kind of the findings of a slice whose check fails: by its data, or by a fault of the server that passes. */
+export const CHECK_FAILED = 'check-failed';
 
 /** How far the checks of a part are. The part alone knows its members. */
 export type PartPosition = Readonly<Record<string, string | number>>;
@@ -26,6 +31,8 @@ export type PartPosition = Readonly<Record<string, string | number>>;
 /** What a check came to. */
 export interface CheckedPlaces {
   readonly position: PartPosition;
+  /** The position whose check is that of these places. Default: the one that the check began with. */
+  readonly slice?: PartPosition;
   /** What is wrong in the places that were checked. */
   readonly found: readonly Finding[];
   /** Whether a place was checked: of its earlier findings only those that were found again remain. */

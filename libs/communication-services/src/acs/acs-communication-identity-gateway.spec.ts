@@ -415,6 +415,36 @@ describe('AcsCommunicationIdentityGateway', () => {
     },
   );
 
+  describe('when ACS answers to an assignment', () => {
+    const clientIds = [newGuid(), newGuid()];
+    const { tenant: tenantId, objectId } = assignment;
+    const put = async (change: object) => {
+      const stored = { tenantId, objectId, principalType: 'user', clientIds, ...change };
+      await emulator.control.addFault({
+        ...{ service: 'acs', operation: 'assign', kind: 'status', status: 201 },
+        body: stored,
+      });
+      return start().gateway.putAssignment(call, { ...assignment, clientIds });
+    };
+
+    it.each([
+      ['other applications', { clientIds: [newGuid()] }],
+      ['an application more', { clientIds: [...clientIds, newGuid()] }],
+      ['any application', { clientIds: null }],
+      ['another type', { principalType: 'resourceAccount' }],
+      ['another principal', { objectId: newGuid() }],
+    ])('with %s, it confirms nothing', async (_what, change) => {
+      await expect(put(change)).rejects.toBeInstanceOf(UpstreamOutcomeUnknown);
+    });
+
+    it('with the same in another order and spelling, it confirms it', async () => {
+      const same = clientIds.map((id) => id.toUpperCase()).toReversed();
+      await expect(put({ clientIds: same, principalType: 'User' })).resolves.toHaveProperty(
+        'evidence',
+      );
+    });
+  });
+
   it('signs in with Entra for assignments too', async () => {
     const { gateway } = start({ isEntra: true });
     const { evidence } = await gateway.putAssignment(call, assignment);

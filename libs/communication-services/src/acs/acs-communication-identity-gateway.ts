@@ -156,7 +156,7 @@ export class AcsCommunicationIdentityGateway
       operation: 'assign',
       ...this.#callAboutAssignment(assignment, call),
       send: async ({ assignments }, options, responses) =>
-        responses.assignment(await assignments.put(assignment, options), assignment),
+        responses.storedAssignment(await assignments.put(assignment, options), assignment),
     });
     return { evidence };
   }

@@ -1,9 +1,10 @@
 import { z } from 'zod';
 import { canonicalGuid, type CommunicationUserId, parseCommunicationUserId } from '#libs/platform';
-import type {
-  AssignmentHolder,
-  EntraExchange,
-  TeamsPhoneAssignment,
+import {
+  type AssignmentHolder,
+  type EntraExchange,
+  isSameContent,
+  type TeamsPhoneAssignment,
 } from '../communication-identity-gateway.js';
 import type { CommunicationResource } from '../resources/communication-resources.js';
 import { ForeignResource, InvalidResponse } from './upstream-failure.js';
@@ -125,6 +126,18 @@ export class AcsResponses {
       principalType: isResourceAccount ? 'teamsResourceAccount' : 'user',
       clientIds: (clientIds ?? []).filter((id) => id !== undefined),
     };
+  }
+
+  /**
+   * The answer to a change confirms the assignment that was sent, and no other.
+   *
+   * @throws InvalidResponse as `assignment`, also when its type or its applications differ
+   */
+  storedAssignment(response: unknown, sent: TeamsPhoneAssignment): TeamsPhoneAssignment {
+    const stored = this.assignment(response, sent);
+    if (!isSameContent(stored, sent))
+      throw new InvalidResponse('the assignment is not the one that was sent');
+    return stored;
   }
 
   /** @throws ForeignResource when the identity is of another resource */

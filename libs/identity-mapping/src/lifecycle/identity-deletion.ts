@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { type AuditEvent, AuditTrail } from '#libs/audit';
 import { CommunicationIdentityGateway, CommunicationResources } from '#libs/communication-services';
 import { type CallContext, Clock, Logger } from '#libs/platform';
+import { BudgetExhausted } from '#libs/request-budget';
 import { PersonRenewal } from '#libs/teams-phone';
 import { MappingChanged } from '../errors.js';
 import { IdentityMap, type Lease, newLease } from '../store/identity-map.js';
@@ -75,6 +76,10 @@ export class IdentityDeletion {
       );
     } catch (error) {
       if (error instanceof MappingChanged) return;
+      if (error instanceof BudgetExhausted) {
+        this.logger.debug({ identityId: mapping.id }, 'the budget defers a deletion');
+        return;
+      }
       this.logger.warn({ identityId: mapping.id, error }, 'a deletion is not confirmed by ACS yet');
     }
   }

@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { AuditTrail } from '#libs/audit';
 import { CommunicationIdentityGateway } from '#libs/communication-services';
 import { type CallContext, Clock, Logger } from '#libs/platform';
+import { BudgetExhausted } from '#libs/request-budget';
 import { MappingChanged } from '../errors.js';
 import { IdentityMap, type Lease, type Orphan, newLease } from '../store/identity-map.js';
 import { identityMappingSettings, type IdentityMappingSettings } from '../settings.js';
@@ -68,6 +69,10 @@ export class OrphanedIdentities {
       );
     } catch (error) {
       if (error instanceof MappingChanged) return;
+      if (error instanceof BudgetExhausted) {
+        this.logger.debug({ communicationUserId }, 'the budget defers the deletion of an orphan');
+        return;
+      }
       this.logger.warn({ communicationUserId, error }, 'an orphan could not be deleted yet');
     }
   }

@@ -9,6 +9,7 @@ import {
 } from '#libs/audit';
 import { CommunicationIdentityGateway } from '#libs/communication-services';
 import { type CallContext, Clock, Logger } from '#libs/platform';
+import { BudgetExhausted } from '#libs/request-budget';
 import { PersonRenewal, TeamsPhoneAssignments } from '#libs/teams-phone';
 import { MappingChanged } from '../errors.js';
 import { changesOf } from './access-audit.js';
@@ -140,6 +141,10 @@ export class TokenRevocation {
     } catch (error) {
       // A later revocation or a deletion revokes these tokens too.
       if (error instanceof MappingChanged) return;
+      if (error instanceof BudgetExhausted) {
+        this.logger.debug({ identityId: mapping.id }, 'the budget defers a revocation');
+        return;
+      }
       this.logger.warn(
         { identityId: mapping.id, error },
         'a revocation is not confirmed by ACS yet',
