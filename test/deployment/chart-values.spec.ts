@@ -2,11 +2,51 @@ import { describe, expect, it } from 'vitest';
 import { CHART, GUID, helm, render, VALUES } from './chart.js';
 
 describe('the values of the Helm chart', () => {
+  const SECRETS: readonly [string, Readonly<Record<string, string>>][] = [
+    ['a password of the database', { DATABASE_URL: 'postgres://service:secret@host/identity' }],
+    [
+      'a password of the database as a parameter',
+      { DATABASE_URL: 'postgres://service@host/identity?sslmode=verify-full&password=secret' },
+    ],
+    [
+      'the password of the key of a certificate',
+      { DATABASE_URL: 'postgres://service@host/identity?sslpassword=secret' },
+    ],
+    ...['HTTPS_PROXY', 'HTTP_PROXY', 'ALL_PROXY'].map((name): [string, Record<string, string>] => [
+      `a password in ${name}`,
+      { [name]: 'http://user:secret@proxy:3128' },
+    ]),
+    [
+      'a password of any other address',
+      { OTEL_EXPORTER_OTLP_ENDPOINT: 'https://user:secret@collector:4318' },
+    ],
+    ['headers of a collector', { OTEL_EXPORTER_OTLP_HEADERS: 'api-key=secret' }],
+    ['a client secret', { AZURE_CLIENT_SECRET: 'secret' }],
+  ];
+  it.each(SECRETS)('refuses %s in the settings, which many may read', (_title, settings) => {
+    const { status, output } = helm(['template', 'x', CHART], {
+      settings: { ...VALUES.settings, ...settings },
+      secretSettings: {},
+    });
+    expect(status, output).not.toBe(0);
+    expect(output).not.toContain('Deployment');
+    const migration = { ...VALUES.migration, settings };
+    expect(helm(['template', 'x', CHART], { migration }).status).not.toBe(0);
+  });
+
+  it('takes addresses that hold no secret', () => {
+    const DATABASE_URL = 'postgres://service@a:5432,b:5432/identity?sslmode=verify-full';
+    const proxies = { HTTPS_PROXY: 'http://proxy:3128', NO_PROXY: '.contoso.com,10.0.0.1' };
+    const TRUSTED_ISSUERS = '[{"issuer":"https://id.contoso.com","contact":"admin@contoso.com"}]';
+    render({
+      settings: { ...VALUES.settings, ...proxies, DATABASE_URL, TRUSTED_ISSUERS },
+      secretSettings: {},
+    });
+  });
+
   it.each([
-    ['a password in the settings', { DATABASE_URL: 'postgres://service:secret@host/identity' }],
     ['the name of a setting in small letters', { database_url: 'postgres://host/identity' }],
     ['an address to listen on that probes do not reach', { HOST: 'localhost' }],
-    ['a client secret', { AZURE_CLIENT_SECRET: 'secret' }],
   ])('refuses %s', (_title, settings) => {
     const { status } = helm(['template', 'x', CHART], {
       settings: { ...VALUES.settings, ...settings },

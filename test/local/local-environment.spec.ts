@@ -153,7 +153,7 @@ describe.runIf(isLinux)('the local environment', { timeout: 180_000 }, () => {
     await copy.untilNothingRuns();
     const file = join(copy.folder, 'sourced.env');
     await writeFile(file, variables);
-    const start = `set -a; . ./sourced.env; AUDIT_LOG_ORIGIN=localhost/restored; AUDIT_CHECKPOINT_FILE=; KEY_VAULT_URL=https://vault.test; exec "${process.execPath}" "${copy.main}"`;
+    const start = `set -a; . ./sourced.env; AUDIT_LOG_ORIGIN=localhost/restored; AUDIT_LOG_PREVIOUS_ORIGIN=localhost/acs-identity; AUDIT_CHECKPOINT_FILE=; KEY_VAULT_URL=https://vault.test; exec "${process.execPath}" "${copy.main}"`;
     const run = copy.run(['/bin/sh', '-c', start]);
     await copy.untilReady(run);
     expect(run.output()).toContain('because npm start sets them: KEY_VAULT_URL.');

@@ -16,6 +16,7 @@ import { explainFailure } from './explain-failure.js';
 import { LocalFolder } from './local-folder.js';
 import { freePorts } from './local-ports.js';
 import { otherPostgres } from './postgres/other-postgres.js';
+import { partsNotReady } from './readiness.js';
 import { choicesOf, ignoredNames, settingsIn } from './shell-variables.js';
 import { onStopTrigger } from './stop-triggers.js';
 import { welcome } from './welcome.js';
@@ -207,7 +208,7 @@ async function start(options: Options): Promise<void> {
       ...database.ownerEnvironment,
     });
     await folder.writeEnvironment(environment);
-    console.log(welcome(environment));
+    console.log(welcome(environment, await partsNotReady(api.url)));
     if (options.inspect) console.log('Debugger port of the api: 127.0.0.1:9229\n');
     ready();
   } catch (error) {

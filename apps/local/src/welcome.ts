@@ -1,13 +1,17 @@
 import type { LocalEnvironment } from './local-folder.js';
 import { word } from './shell-quote.js';
 
-/** What `npm start` prints when everything runs. */
-export function welcome(environment: LocalEnvironment): string {
+/**
+ * What `npm start` prints when everything runs.
+ *
+ * @param notReady the parts of the api that are not ready
+ */
+export function welcome(environment: LocalEnvironment, notReady: readonly string[] = []): string {
   const { apiUrl, sampleUrl, consoleUrl, emulator, tenantId, caFile, databaseUrl } = environment;
   const database = new URL(databaseUrl);
   database.password = '';
   return `
-Ready: open ${sampleUrl}, and sign in as Alice Adams: the page shows her token.
+${notReady.length === 0 ? ready(sampleUrl) : missing(notReady)}
 The audit console is ${consoleUrl}: sign in there as Nora North, of security operations.
 
 The api is ${apiUrl} (routes: ${apiUrl}/docs). Ctrl-C stops everything; the data remain in .local/.
@@ -40,4 +44,13 @@ Why a caller was refused, and all else that the api says, is in .local/api.log. 
 Others for npm run -s token: ada (identity administrator), grace (auditor), erin (AuditLog.Erase.All), mallory
 (no permission), crm-service and support-bot (applications).
 `;
+}
+
+function ready(sampleUrl: string): string {
+  return `Ready: open ${sampleUrl}, and sign in as Alice Adams: the page shows her token.`;
+}
+
+function missing(notReady: readonly string[]): string {
+  return `The api is not ready, and issues no token: ${notReady.join(', ')}.
+.local/api.log has the reason, and doctor, as below, says what to do.`;
 }

@@ -55,6 +55,22 @@ describe('replaceFile', () => {
     expect(await readFile(join(folder, 'later'), 'utf8')).toBe('new');
   });
 
+  it('takes a link to a file that is not there yet from the folder in which it lies, which a link may name', async () => {
+    await mkdir(join(folder, 'volume', 'data'), { recursive: true });
+    await symlink(join('volume', 'data'), join(folder, 'data'));
+    await symlink(join('..', 'later'), join(folder, 'data', 'file'));
+    await replaceFile(join(folder, 'data', 'file'), 'new');
+    expect(await readFile(join(folder, 'data', 'file'), 'utf8')).toBe('new');
+    expect(await readdir(folder)).toEqual(['data', 'volume']);
+  });
+
+  it('refuses a link through a folder that is not there, as the kernel does', async () => {
+    await symlink('nowhere/../later', path);
+    await expect(assertReplaceable(path)).rejects.toMatchObject({ code: 'ENOENT' });
+    await expect(replaceFile(path, 'new')).rejects.toMatchObject({ code: 'ENOENT' });
+    expect(await readdir(folder)).toEqual(['file']);
+  });
+
   it('names the missing folder of a link', async () => {
     await symlink('/nowhere/at/all', path);
     await expect(replaceFile(path, 'new')).rejects.toMatchObject({ code: 'ENOENT' });

@@ -11,7 +11,7 @@ import {
   stat,
   statfs,
 } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
+import { dirname, isAbsolute } from 'node:path';
 
 const READABLE_BY_OWNER = 0o400;
 const READABLE_BY_ALL = 0o004;
@@ -114,7 +114,9 @@ async function linked(path: string): Promise<string> {
   } catch (error) {
     const link = await readlink(path).catch(() => undefined);
     if (link === undefined || codeOf(error) !== 'ENOENT') return path;
-    return linked(resolve(dirname(path), link));
+    if (isAbsolute(link)) return linked(link);
+    // Not normalised: `..` is above the folder in which the link really lies, and above no missing one.
+    return linked(`${await realpath(dirname(path))}/${link}`);
   }
 }
 
