@@ -23,7 +23,7 @@ export interface Backend {
 
 interface Identity {
   readonly pid: number;
-  readonly startedAt: string | null;
+  readonly startedAt: string;
   readonly now: string;
 }
 
@@ -41,17 +41,19 @@ const ANSWER_MARGIN_MS = 500;
 
 /**
  * A role sees the start of its own processes only, which are those of the login: after `SET role`, which an
- * administrator may have set for the login, a session does not see its own.
+ * administrator may have set for the login, a session does not see its own. In one message with what follows,
+ * it is for that alone.
  */
-const BEGIN_AS_LOGIN = 'BEGIN; SET LOCAL ROLE NONE';
+const AS_LOGIN = 'SET LOCAL ROLE NONE;';
 
 const IDENTIFY = `
   SELECT pid, backend_start::text AS "startedAt", extract(epoch FROM clock_timestamp()) * 1000 AS now
   FROM pg_stat_activity WHERE pid = pg_backend_pid()`;
 
-const TERMINATE = `
+/** @param startedAt as a literal */
+const terminate = (pid: number, startedAt: string): string => `
   SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-  WHERE pid = $1 AND backend_start = $2::timestamptz`;
+  WHERE pid = ${pid} AND backend_start = ${startedAt}::timestamptz`;
 
 const HAS_EXPIRED = 'SELECT extract(epoch FROM clock_timestamp()) * 1000 > $1 AS "hasExpired"';
 
@@ -105,9 +107,7 @@ export class LogConnection {
     const flight = client.isPooled
       ? new Flight(all.map(unnamed), new Set())
       : new Flight(all, prepared);
-    const timer = setTimeout(() => {
-      this.cut();
-    }, timeoutMs + ANSWER_MARGIN_MS);
+    const timer = this.#cutAfter(timeoutMs);
     try {
       client.query(flight);
       const rows = await flight.landed;
@@ -123,9 +123,7 @@ export class LogConnection {
   /** Runs one statement, inside the transaction block that a flight has begun. */
   async query<T>(sql: string, parameters: unknown[] = []): Promise<T> {
     const { client } = await this.#connected();
-    const timer = setTimeout(() => {
-      this.cut();
-    }, this.settings.timeoutMs + ANSWER_MARGIN_MS);
+    const timer = this.#cutAfter(this.settings.timeoutMs);
     try {
       const { rows } = await client.query(sql, parameters);
       return rows as T; // the caller knows the columns of its statement, as with TypeORM
@@ -146,10 +144,14 @@ export class LogConnection {
       const [row] = await this.query<{ hasExpired: boolean }[]>(HAS_EXPIRED, [expiresAtMs]);
       return row?.hasExpired === true;
     }
-    await this.query(BEGIN_AS_LOGIN);
-    const rows = await this.query<unknown[]>(TERMINATE, [pid, startedAt]);
-    await this.query('COMMIT');
-    return rows.length === 0;
+    const { client } = await this.#connected();
+    const timer = this.#cutAfter(this.settings.timeoutMs);
+    try {
+      const sql = terminate(pid, client.escapeLiteral(startedAt));
+      return (await rowsAsLogin(client, sql)).length === 0;
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   /** Destroys the connection, whatever state it is in. The server rolls back. */
@@ -205,12 +207,7 @@ export class LogConnection {
     }, timeoutMs + ANSWER_MARGIN_MS);
     try {
       await client.connect();
-      await client.query(BEGIN_AS_LOGIN);
-      const { rows } = await client.query<Identity>(IDENTIFY);
-      await client.query('COMMIT');
-      const [row] = rows;
-      if (!row?.startedAt) throw new Error('the server does not list its own session');
-      const { pid, startedAt, now } = row;
+      const { pid, startedAt, now } = await identityOf(client);
       const serverOffsetMs = Number(now) - performance.now();
       this.#open = {
         client,
@@ -226,6 +223,13 @@ export class LogConnection {
     } finally {
       clearTimeout(timer);
     }
+  }
+
+  /** @param timeoutMs the server's own timeouts */
+  #cutAfter(timeoutMs: number): NodeJS.Timeout {
+    return setTimeout(() => {
+      this.cut();
+    }, timeoutMs + ANSWER_MARGIN_MS);
   }
 
   get #idleTimeoutMs(): number {
@@ -249,4 +253,25 @@ export class LogConnection {
     const expire: Step = { name: ADDED, text: EXPIRE, parameters: [String(expiresAtMs)] };
     return steps.at(-1) === COMMIT ? [...steps.slice(0, -1), expire, COMMIT] : [...steps, expire];
   }
+}
+
+/** Behind a pooler the flights of a backend end by their expiry, and its start means nothing. */
+async function identityOf(client: ServiceClient): Promise<Identity> {
+  const [row] = client.isPooled
+    ? (await client.query<Identity>(IDENTIFY)).rows
+    : await rowsAsLogin<Identity>(client, IDENTIFY);
+  if (!row || (!row.startedAt && !client.isPooled)) {
+    throw new Error('the server does not list its own session');
+  }
+  return row;
+}
+
+/** The rows of the last statement of one message, which is one transaction. */
+async function rowsAsLogin<Row extends pg.QueryResultRow>(
+  client: ServiceClient,
+  sql: string,
+): Promise<readonly Row[]> {
+  const results: unknown = await client.query(AS_LOGIN + sql);
+  const [, last] = results as readonly pg.QueryResult<Row>[]; // one for each statement of a text
+  return last?.rows ?? [];
 }
