@@ -27,6 +27,21 @@ describe('the sentence of an entry', () => {
       { route: 'entries', actorSubject: 'bob', reasonCode: 'rejected' },
       'Grace Green read the log: entries with person bob, reason rejected',
     ],
+    [
+      'token.revoke',
+      { stage: 'requested' },
+      'Grace Green requested the revocation of all tokens of somebody',
+    ],
+    [
+      'token.revoke',
+      { stage: 'confirmed' },
+      'Grace Green revoked all tokens of somebody (confirmed)',
+    ],
+    [
+      'token.revoke',
+      { stage: 'being deleted' },
+      'Grace Green signed out, while the deletion of the identity revokes its tokens',
+    ],
     ['revocation.end', { identities: 1 }, 'Grace Green had revoked the tokens of 1 identity'],
     [
       'revocation.end',

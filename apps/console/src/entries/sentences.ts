@@ -28,13 +28,20 @@ function signedOut({ entry }: ListedEntry): Wording['did'] | undefined {
   return ['signed out, while the deletion of the identity revokes its tokens'];
 }
 
+/** Only a confirmation says that tokens are revoked. */
+function revoked(listed: ListedEntry): Wording['did'] {
+  return listed.entry.details?.stage === 'requested'
+    ? ['requested the revocation of all tokens of ', ...object(listed)]
+    : ['revoked all tokens of ', ...object(listed), ...stage(listed)];
+}
+
 /** A sentence for every action: a new one does not compile without. */
 const SENTENCES = {
   'token.issue': (listed) => issued('got', listed, 'token'),
   'token.reuse': (listed) => issued('got the same token again:', listed, 'token'),
   'token.exchange': (listed) => issued('exchanged a Teams token for', listed, 'token'),
   'token.revoke': (listed) => ({
-    did: signedOut(listed) ?? ['revoked all tokens of ', ...object(listed), ...stage(listed)],
+    did: signedOut(listed) ?? revoked(listed),
     what: ['the revocation of the tokens of ', ...object(listed)],
   }),
   'revocation.start': () => ({

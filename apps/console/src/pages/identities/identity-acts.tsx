@@ -33,7 +33,7 @@ const ACTS: readonly Act[] = [
       const { effectiveWithinMinutes } = await api.json<
         components['schemas']['RevocationResponse']
       >('POST', `/v1/identities/${id}/tokens/revoke`);
-      return `All tokens are revoked. ACS may accept them for another ${counted(effectiveWithinMinutes, 'minute')}.`;
+      return `The revocation of all tokens is requested. ACS accepts them until it has confirmed it, and for up to ${counted(effectiveWithinMinutes, 'minute')} after that.`;
     },
   },
   {
