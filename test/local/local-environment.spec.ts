@@ -10,7 +10,7 @@ import { ProjectCopy, type Run } from '../support/project-copy.js';
 let copy: ProjectCopy;
 
 beforeAll(async () => {
-  copy = await ProjectCopy.create(['dist', 'package.json', 'node_modules']);
+  copy = await ProjectCopy.create(['dist', 'package.json', 'node_modules'], true);
   await copy.takeOwnPorts();
   // As the script of this project, without its build.
   const manifest = { type: 'module', scripts: { start: 'exec node dist/apps/local/src/main.js' } };

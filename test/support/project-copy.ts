@@ -51,14 +51,19 @@ export class ProjectCopy implements AsyncDisposable {
 
   private constructor(readonly folder: string) {}
 
-  /** @param parts what to copy, below the project's folder */
-  static async create(parts: readonly string[]): Promise<ProjectCopy> {
+  /**
+   * @param parts what to copy, below the project's folder
+   * @param isWatched whether Node's watch mode runs here: to it, a link that another copy makes or removes is a
+   *   change of the file
+   */
+  static async create(parts: readonly string[], isWatched = false): Promise<ProjectCopy> {
     const copy = new ProjectCopy(await mkdtemp(join(tmpdir(), 'project-')));
     await chmod(copy.folder, 0o755);
     for (const part of parts) {
       const [from, to] = [join(repositoryRoot, part), join(copy.folder, part)];
       if (part === 'node_modules') await symlink(from, to);
-      else await (part === 'dist' ? linkAll(from, to) : cp(from, to, { recursive: true }));
+      else if (part === 'dist' && !isWatched) await linkAll(from, to);
+      else await cp(from, to, { recursive: true });
     }
     return copy;
   }

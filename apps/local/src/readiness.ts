@@ -9,7 +9,7 @@ const REQUEST_TIMEOUT_MS = 5_000;
  * @param waitMs at most
  * @returns the parts that are still not ready; none when the api is
  */
-export async function partsNotReady(apiUrl: string, waitMs = 10_000): Promise<readonly string[]> {
+export async function partsNotReady(apiUrl: string, waitMs = 30_000): Promise<readonly string[]> {
   const deadline = performance.now() + waitMs;
   for (;;) {
     const parts = await readParts(apiUrl);
