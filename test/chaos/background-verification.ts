@@ -33,6 +33,7 @@ const EDITS_OF_OTHER_TABLES = 3;
 const EDITS_OF_LOG = 3;
 /** So that no two of these are in one slice, where the first might hide the second. */
 const ENTRIES_BETWEEN = 1_200;
+const KEYS = 'audit_fingerprint_key';
 
 interface Made {
   readonly what: string;
@@ -227,6 +228,10 @@ async function logEdit(others: readonly Made[], runner: QueryRunner): ReturnType
   const { what, firstIndex } = tampering;
   const isOfHours = what.includes('audit_statistic');
   if (isOfHours && others.length > 0) return undefined;
+  // A later edit of the same key hides an earlier one, and wrong entries hide those of their slice: then it is
+  // found where the key is used elsewhere.
+  const isOfKey = what.includes(KEYS);
+  if (isOfKey && others.some((other) => other.what.includes(KEYS))) return undefined;
   if (others.some(({ about }) => Math.abs(Number(about) - firstIndex) < ENTRIES_BETWEEN)) {
     return undefined;
   }
@@ -234,7 +239,8 @@ async function logEdit(others: readonly Made[], runner: QueryRunner): ReturnType
     what,
     part: isOfHours ? 'statistics' : 'log',
     about: firstIndex,
-    isIn: (detail) => isOfHours || isOfEntry(detail, firstIndex),
+    isIn: (detail) =>
+      isOfHours || isOfEntry(detail, firstIndex) || (isOfKey && detail.includes('first use')),
   };
 }
 
