@@ -170,7 +170,7 @@ export class IdentityMappingService {
     this.creation.requireCapacity();
     const signal = request.request?.signal;
     const deadline = this.clock.monotonicNow() + this.settings.waitMs;
-    for (let pauseMs = 20; ; pauseMs = Math.min(pauseMs * 2, 400)) {
+    for (let pauseMs = 20; ; pauseMs = nextPause(pauseMs)) {
       signal?.throwIfAborted();
       const lease = newLease(this.settings.leaseMs, this.clock);
       const { outcome, mapping } = await this.map.claim(identity, resource, lease);
@@ -318,7 +318,7 @@ export class IdentityMappingService {
   /** Waits while the identity of a person is being created. */
   async #untilCreated(person: TenantSubject, { request }: CallContext): Promise<void> {
     const deadline = this.clock.monotonicNow() + this.settings.waitMs;
-    for (let pauseMs = 20; await this.map.isBeingCreated(person); pauseMs *= 2) {
+    for (let pauseMs = 20; await this.map.isBeingCreated(person); pauseMs = nextPause(pauseMs)) {
       if (this.clock.monotonicNow() + pauseMs > deadline) throw new MappingPending();
       await this.clock.sleep(pauseMs, request?.signal);
     }
@@ -383,6 +383,11 @@ export class IdentityMappingService {
     this.resources.find(mapping.resource);
     return mapping;
   }
+}
+
+/** Between two looks for what another caller creates, in milliseconds. */
+function nextPause(pauseMs: number): number {
+  return Math.min(pauseMs * 2, 400);
 }
 
 /** A subject of another kind is another identity, also where its name is the same. */

@@ -22,9 +22,8 @@ const BROKEN_LINE_OF_FIELD = /(?<=[\w.-]{40})= (?=[\w.-])/g;
 /** A dot of quoted-printable or of an address. */
 const ENCODED_DOT = /[=%]2E/gi;
 
-const PARTS = new RegExp(
-  String.raw`^([\w\s-]{4,${MAX_HEADER_LENGTH}})\.([\w\s-]{4,${MAX_PART_LENGTH}})\.\s*`,
-);
+const HEADER = new RegExp(String.raw`^([\w\s-]{4,${MAX_HEADER_LENGTH}})\.`);
+const PAYLOAD = new RegExp(String.raw`^([\w\s-]{4,${MAX_PART_LENGTH}})\.\s*`);
 const LINES_OF_SIGNATURE = /^[\w-]+(?:\s+[\w-]+)*/;
 
 /** Lengths of signatures in base64url, by `alg` (RFC 7518); of RSA with keys of 2,048, 3,072 and 4,096 bits. */
@@ -48,7 +47,12 @@ const PART_OF_TOKEN = /ey[JA][\w-]{8}|[\w-]{100}/;
 export function tokensIn(text: string): readonly TextToken[] {
   const readable = readableOf(text);
   const found = new Map<string, TextToken>();
+  let dot = -1;
   for (const { index } of readable.matchAll(BEGINNING)) {
+    if (dot < index) dot = readable.indexOf('.', index);
+    if (dot === -1) break;
+    // So that the time for a text does not grow with what may begin a token in it.
+    if (dot - index > MAX_HEADER_LENGTH) continue;
     const token = tokenAt(readable.slice(index));
     if (token) found.set(token.token, token);
   }
@@ -88,11 +92,13 @@ function readableOf(text: string): string {
 
 /** The token that a text begins with. */
 function tokenAt(text: string): TextToken | undefined {
-  const [start = '', header = '', payload = ''] = PARTS.exec(text) ?? [];
+  const [first = '', header = ''] = HEADER.exec(text) ?? [];
   const head = objectOf(header);
+  if (!head) return undefined;
+  const [second = '', payload = ''] = PAYLOAD.exec(text.slice(first.length)) ?? [];
   const claims = objectOf(payload);
-  if (!head || !claims) return undefined;
-  const signature = signatureAt(text.slice(start.length), head.alg);
+  if (!claims) return undefined;
+  const signature = signatureAt(text.slice(first.length + second.length), head.alg);
   if (signature === undefined) return undefined;
   return { token: [...[header, payload].map(withoutBlanks), signature].join('.'), claims };
 }
