@@ -135,15 +135,21 @@ export class RecordedTableEdits {
     return tampering(edited, id, `delete ${edited.table}`);
   }
 
-  async #insertCopy(runner: QueryRunner, edited: EditedTable, id: string): Promise<RowTampering> {
+  /** @returns `undefined` when an earlier edit has deleted the row */
+  async #insertCopy(
+    runner: QueryRunner,
+    edited: EditedTable,
+    id: string,
+  ): Promise<RowTampering | undefined> {
     const copy = randomUUID();
     const number = edited.table === 'revocation' ? `, 'number', -2000 - t.number` : '';
-    await runner.query(
+    const inserted = (await runner.query(
       `INSERT INTO ${edited.table} SELECT (jsonb_populate_record(
-         t, jsonb_build_object('id', $2::uuid${number}))).* FROM ${edited.table} t WHERE id = $1`,
+         t, jsonb_build_object('id', $2::uuid${number}))).* FROM ${edited.table} t WHERE id = $1
+       RETURNING id`,
       [id, copy],
-    );
-    return tampering(edited, copy, `insert ${edited.table}`);
+    )) as unknown[];
+    return inserted.length > 0 ? tampering(edited, copy, `insert ${edited.table}`) : undefined;
   }
 }
 

@@ -98,6 +98,16 @@ const EDITS: Readonly<Record<string, readonly [kind: string, edit: string, undo:
     `UPDATE audit_statistic_run SET start_at = start_at + interval '1 hour'`,
     `UPDATE audit_statistic_run SET start_at = start_at - interval '1 hour'`,
   ],
+  'a range of counted hours, by a day before the first entry': [
+    'statistic-differs',
+    `UPDATE audit_statistic_run SET start_at = start_at - interval '1 day'`,
+    `UPDATE audit_statistic_run SET start_at = start_at + interval '1 day'`,
+  ],
+  'a range of counted hours, by a microsecond': [
+    'statistic-differs',
+    `UPDATE audit_statistic_run SET end_at = end_at + interval '1 us'`,
+    `UPDATE audit_statistic_run SET end_at = end_at - interval '1 us'`,
+  ],
   'a row behind the end of the log': [
     'entry-added',
     `CREATE TEMP TABLE copied AS SELECT * FROM audit_entry WHERE entry_index = 3;

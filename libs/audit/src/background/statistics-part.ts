@@ -24,10 +24,12 @@ export class StatisticsPart implements VerifiedPart {
 
   async check(transaction: Transaction, position: PartPosition): Promise<CheckedSlice> {
     const hours = await this.statistics.storedHours();
-    const first = await firstWholeHour(transaction, hours);
+    const query: Query = async (sql, parameters = []) => transaction.query(sql, [...parameters]);
+    const retiredBelow = await retiredBelowIn(query);
+    const first = await firstWholeHour(query, retiredBelow, hours);
     const start = startOf(position, first, hours.end);
     const isFirst = start <= first;
-    const ofRuns = isFirst ? await runFindings(transaction, hours) : [];
+    const ofRuns = isFirst ? await runFindings(query, hours, retiredBelow === 0) : [];
     const { end, wrongHours } =
       start < hours.end
         ? await this.statistics.recount(start, hours.end)
@@ -57,24 +59,31 @@ function startOf({ next }: PartPosition, first: number, end: number): number {
 }
 
 /** Hours of retired entries can't be counted again. */
-async function firstWholeHour(transaction: Transaction, { start }: StoredHours): Promise<number> {
-  const query: Query = async (sql, parameters = []) => transaction.query(sql, [...parameters]);
-  const retiredBelow = await retiredBelowIn(query);
+async function firstWholeHour(
+  query: Query,
+  retiredBelow: number,
+  { start }: StoredHours,
+): Promise<number> {
   if (retiredBelow === 0) return start;
   const oldest = await oldestKeptAt(query, retiredBelow);
   const nextHour = oldest ? Math.floor(oldest.getTime() / HOUR_MS + 1) * HOUR_MS : Infinity;
   return Math.max(start, nextHour);
 }
 
-/** The ranges of hours follow one another without gaps, and every count is in one. */
-async function runFindings(transaction: Transaction, { faults }: StoredHours): Promise<Finding[]> {
-  const [row] = await transaction.query<{ strays: string }[]>(
+/** The ranges of hours follow one another without gaps from the first entry on, and every count is in one. */
+async function runFindings(
+  query: Query,
+  { faults, isEarly }: StoredHours,
+  hasFirstEntry: boolean,
+): Promise<Finding[]> {
+  const [row] = await query<{ strays: string }>(
     `SELECT count(*) AS strays FROM audit_statistic s WHERE NOT EXISTS
        (SELECT FROM audit_statistic_run r WHERE s.hour >= r.start_at AND s.hour < r.end_at)`,
   );
   const strays = Number(row?.strays ?? 0);
+  const wrong = faults + Number(hasFirstEntry && isEarly);
   return [
-    ...(faults > 0 ? [`${faults} ranges of counted hours`] : []),
+    ...(wrong > 0 ? [`${wrong} ranges of counted hours`] : []),
     ...(strays > 0 ? [`${strays} counts of hours that were not counted`] : []),
   ].map((detail) => ({ place: RUNS, kind: KIND, detail }));
 }

@@ -77,15 +77,17 @@ export class EntryStatistics {
     const [strange] = await this.database.query<{ rows: string }>(
       `SELECT count(*) AS rows FROM audit_statistic_run WHERE ${IS_RUN} IS NOT TRUE`,
     );
-    const runs = await this.database.query<{ start: Date; end: Date; first: Date | null }>(
+    // The database finds out what is a whole hour: a `Date` has no microseconds.
+    const runs = await this.database.query<StoredRun>(
       `SELECT start_at AS start, end_at AS end, (SELECT date_trunc('hour', recorded_at, 'UTC')
-         FROM audit_entry WHERE ${IS_TIME} ORDER BY recorded_at, entry_index LIMIT 1) AS first
+         FROM audit_entry WHERE ${IS_TIME} ORDER BY recorded_at, entry_index LIMIT 1) AS first,
+         start_at = date_trunc('hour', start_at, 'UTC')
+           AND end_at = date_trunc('hour', end_at, 'UTC') AS "isWhole"
        FROM audit_statistic_run WHERE ${IS_RUN} ORDER BY end_at`,
     );
     const [oldest] = runs;
-    const faults = runs.filter(({ start, end }, nth) => {
+    const faults = runs.filter(({ start, end, isWhole }, nth) => {
       const before = nth === 0 ? start : runs[nth - 1]?.end;
-      const isWhole = [start, end].every((time) => floorHour(time) === time.getTime());
       return !isWhole || start >= end || before?.getTime() !== start.getTime();
     });
     // Later entries than the first counted hour may be the oldest: others are retired.
@@ -93,6 +95,7 @@ export class EntryStatistics {
     return {
       start: oldest?.start.getTime() ?? 0,
       end: runs.at(-1)?.end.getTime() ?? 0,
+      isEarly: oldest?.first ? oldest.start < oldest.first : false,
       faults: faults.length + Number(isLate) + Number(strange?.rows ?? 0),
     };
   }
@@ -232,8 +235,18 @@ export class EntryStatistics {
 export interface StoredHours {
   readonly start: number;
   readonly end: number;
+  /** Whether they begin before the hour of the oldest entry: right only when older entries are retired. */
+  readonly isEarly: boolean;
   /** How many of the stored ranges do not begin and end at an hour, or do not continue the one before. */
   readonly faults: number;
+}
+
+interface StoredRun {
+  readonly start: Date;
+  readonly end: Date;
+  /** The hour of the oldest entry. */
+  readonly first: Date | null;
+  readonly isWhole: boolean;
 }
 
 interface HourCount {
