@@ -4,7 +4,14 @@ import { outside } from './bundle-externals.mjs';
 /** Optional packages of our dependencies, which are not installed. */
 const absent = [
   /^@nestjs\/(microservices|websockets|platform-express)(\/|$)/,
-  ...['@fastify/multipart', '@fastify/view', 'class-transformer', 'class-validator', 'keyv'],
+  ...[
+    '@fastify/multipart',
+    '@fastify/static',
+    '@fastify/view',
+    'class-transformer',
+    'class-validator',
+    'keyv',
+  ],
   'pg-native',
 ];
 

@@ -51,7 +51,13 @@ describe('GET /docs and GET /openapi.json', () => {
   it('200: serve the interactive documentation and the OpenAPI document', async () => {
     const page = await fetch(`${service().url}/docs`);
     expect(page.status).toBe(200);
-    expect(await page.text()).toContain('swagger-ui');
+    const links = [...(await page.text()).matchAll(/(?:href|src)="([^"]+)"/g)];
+    expect(links.map(([, link]) => link)).toContain('docs/swagger-ui-bundle.js');
+    for (const [, link = ''] of links) {
+      const file = await fetch(new URL(link, page.url));
+      expect(file.status, link).toBe(200);
+      expect((await file.arrayBuffer()).byteLength, link).toBeGreaterThan(0);
+    }
     const document = await fetch(`${service().url}/openapi.json`);
     expect(document.status).toBe(200);
   });

@@ -116,6 +116,7 @@ export async function createApi(
       server,
       new CrossOriginRequests(settings.allowedOrigins, browserAccessOf(app), app.get(Logger)),
       settings.isFunctionsHandler ? new TimerCalls(app.get(Sweeps), app.get(Logger)) : undefined,
+      settings.slowClientTimeoutMs,
     );
   const console = app.get<ConsoleSettings>(consoleSettings.key);
   if (console.isEnabled) serveConsole(server, console);
@@ -135,11 +136,6 @@ export async function createApi(
   server.addHook('onClose', (_instance, done) => {
     removeListeners();
     done();
-  });
-  // The page at /docs would leave its character set to the browser's guess.
-  server.addHook('onSend', async (_request, reply) => {
-    if (reply.getHeader('content-type') === 'text/html') reply.type('text/html; charset=utf-8');
-    return Promise.resolve();
   });
 
   assertEveryRouteDeclaresAccess(app);

@@ -104,6 +104,9 @@ describe('a client', () => {
     ['no response', () => new TypeError('fetch failed')],
     ['the 502 of a proxy', () => new Response('<html>', { status: 502 })],
     ['the 504 of a proxy', () => new Response('', { status: 504 })],
+    ['the 503 of an ingress', () => new Response('<html>', { status: 503 })],
+    ['the 429 of a gateway', () => Response.json({ statusCode: 429 }, { status: 429 })],
+    ['a request that did not arrive in time', () => refusal(408, 'request-timed-out')],
   ])('gives up after four attempts: %s', async (_name, answer) => {
     const { client, requests } = withAnswers(...Array.from({ length: 9 }, answer));
     const { result } = await settled(client.issueToken());
@@ -168,6 +171,14 @@ describe('a client', () => {
     const { result } = await settled(client.identity());
     expect(result).toMatchObject({ status, type: 'about:blank', code: 'unexpected-response' });
     expect((result as Error).message).toContain('baseUrl');
+  });
+
+  it('names the status of a gateway that can not reach the service', async () => {
+    const answers = Array.from({ length: 4 }, () => new Response('<html>', { status: 503 }));
+    const { client } = withAnswers(...answers);
+    const { result } = await settled(client.identity());
+    expect(result).toMatchObject({ status: 503, code: 'unexpected-response', isFromGateway: true });
+    expect((result as Error).message).toMatch(/^A proxy or gateway answered with status 503 /);
   });
 
   it('names the address and the cause when there is no response', async () => {

@@ -9,6 +9,9 @@ const FOREIGN: ProblemDetails = {
   requestId: '',
 };
 
+/** A proxy or gateway answers with these when it can't reach the service, or has too many requests. */
+const GATEWAY_FAILURES = [429, 502, 503, 504];
+
 /** The reason for a failed request (RFC 9457). Some types have further members. */
 export type ProblemDetails = components['schemas']['ProblemDetails'];
 
@@ -28,6 +31,8 @@ export class ProblemError extends Error {
   readonly retryAfterSeconds: number | undefined;
   /** The claims request of the challenge, as JSON: what MSAL takes as `claims`. */
   readonly claims: string | undefined;
+  /** Whether a proxy or gateway answered because it can't pass the request on now: a repeat can succeed. */
+  readonly isFromGateway: boolean;
   /** All members of the problem details, such as `allowedScopes`. */
   readonly problem: ProblemDetails;
 
@@ -44,6 +49,7 @@ export class ProblemError extends Error {
     this.detail = problem.detail;
     this.requestId = requestId;
     this.retryAfterSeconds = retryAfterSeconds(response.headers.get('retry-after'));
+    this.isFromGateway = problem.type === FOREIGN.type && GATEWAY_FAILURES.includes(response.status);
     this.claims = claimsOf(response.headers.get('www-authenticate'));
     this.problem = problem;
   }
@@ -57,7 +63,9 @@ export class ProblemError extends Error {
 
   /** @param found what the response is, in words */
   static unexpected(response: Response, found: string): ProblemError {
-    const detail = `The response is ${found}, so it is not from the communication identity service. Does baseUrl lead to it?`;
+    const detail = GATEWAY_FAILURES.includes(response.status)
+      ? `A proxy or gateway answered with status ${response.status} in place of the communication identity service.`
+      : `The response is ${found}, so it is not from the communication identity service. Does baseUrl lead to it?`;
     const requestId = response.headers.get('x-request-id') ?? '';
     return new ProblemError(response, { ...FOREIGN, status: response.status, detail, requestId });
   }

@@ -11,8 +11,8 @@ const ATTEMPT_TIMEOUT_MS = 30_000;
 const MAX_TOTAL_MS = 90_000;
 /** Added to every pause, at random, so that clients that were refused together do not return together. */
 const MAX_JITTER_MS = 1_000;
-/** Proxies answer with these when the service does not answer them. */
-const GATEWAY_FAILURES = [502, 504];
+/** The service closes a connection with it whose request did not arrive in time. */
+const REQUEST_TIMED_OUT = 408;
 
 /** How to reach the service. */
 export interface Connection {
@@ -135,7 +135,7 @@ function renewalAfter(error: Error): AccessTokenRequest | undefined {
 function pauseAfter(error: Error, attempt: number): number | undefined {
   if (error instanceof ProblemError) {
     if (error.retryAfterSeconds !== undefined) return error.retryAfterSeconds * 1000;
-    if (!GATEWAY_FAILURES.includes(error.status)) return undefined;
+    if (!error.isFromGateway && error.status !== REQUEST_TIMED_OUT) return undefined;
   }
   return 2 ** (attempt - 1) * 1000;
 }

@@ -52,7 +52,7 @@ export const httpSettings = defineSettings(
     SLOW_CLIENT_TIMEOUT_MS: integer(1_000, 600_000)
       .prefault('30000')
       .describe(
-        'milliseconds in which the client of such a request has to take, or send, 16 KiB, 1000 to 600000; otherwise its connection is closed',
+        'milliseconds in which a client has to take 16 KiB of an answer, or to send 16 KiB of an import, 1000 to 600000; otherwise its connection is closed',
       )
       .meta(ADVANCED),
   }),

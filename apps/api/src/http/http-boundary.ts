@@ -6,6 +6,7 @@ import { Injectable } from '@nestjs/common';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { RequestContexts } from '#libs/authentication';
 import { Logger, RequestTrace } from '#libs/platform';
+import { ConnectionLimits } from './connection-limits.js';
 import type { CrossOriginRequests } from './cross-origin-requests.js';
 import { HttpMetrics } from './http-metrics.js';
 import { onClosed } from './on-closed.js';
@@ -34,6 +35,7 @@ import type { TimerCalls } from './timer-calls.js';
 export class HttpBoundary {
   readonly #newestResponses = new WeakMap<Duplex, ServerResponse>();
   readonly #refused = new WeakSet<Duplex>();
+  readonly #limits = new ConnectionLimits();
   readonly #traces = new WeakMap<IncomingMessage, RequestTrace>();
   #crossOrigin: CrossOriginRequests | undefined;
   #isStopping = false;
@@ -49,9 +51,11 @@ export class HttpBoundary {
     fastify: FastifyInstance,
     crossOrigin: CrossOriginRequests,
     timerCalls: TimerCalls | undefined,
+    slowClientTimeoutMs: number,
   ): void {
     this.#crossOrigin = crossOrigin;
     const { server } = fastify;
+    this.#limits.attach(server, slowClientTimeoutMs);
     const router = server.listeners('request');
     server.removeAllListeners('request').removeAllListeners('clientError');
     const serve = (request: IncomingMessage, response: ServerResponse): void => {
@@ -67,6 +71,11 @@ export class HttpBoundary {
       else for (const listener of router) listener.call(server, request, response);
     };
     server.on('request', (request: IncomingMessage, response: ServerResponse) => {
+      if (!this.#limits.admit(request, response)) {
+        const reason = 'too many requests of one connection';
+        this.metrics.recordRefusedBytes(new MalformedRequest(), randomUUID(), { reason });
+        return;
+      }
       const requestTrace = RequestTrace.begin({
         method: request.method ?? 'none',
         traceparent: parentOf(request),

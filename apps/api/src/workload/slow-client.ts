@@ -1,40 +1,7 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Readable } from 'node:stream';
 
-/** What a client has to take, or send, within the timeout. */
+/** What a client has to send within the timeout. */
 const MIN_BYTES = 16 * 1024;
-const CHECKS_PER_TIMEOUT = 4;
-
-/**
- * Closes the connection of a client that does not take its answer. Time in which the service has
- * nothing to send does not count.
- *
- * @returns ends the supervision
- */
-export function closeSlowClient(
-  { socket }: IncomingMessage,
-  response: ServerResponse,
-  timeoutMs: number,
-): () => void {
-  const taken = (): number => socket.bytesWritten - socket.writableLength;
-  let stalledMs = 0;
-  let takenBefore = taken();
-  const intervalMs = timeoutMs / CHECKS_PER_TIMEOUT;
-  const timer = setInterval(() => {
-    const isWaiting = socket.writableLength > 0 || response.writableLength > 0;
-    if (!isWaiting || taken() - takenBefore >= MIN_BYTES) {
-      stalledMs = 0;
-      takenBefore = taken();
-      return;
-    }
-    stalledMs += intervalMs;
-    if (stalledMs >= timeoutMs) socket.destroy();
-  }, intervalMs);
-  timer.unref();
-  return () => {
-    clearInterval(timer);
-  };
-}
 
 /**
  * Reads a body, and closes its connection when the client does not send it. Time in which the reader

@@ -6,7 +6,6 @@ import { httpSettings, type HttpSettings } from '#libs/composition';
 import { Bulkhead, enterForeground, ServiceBusy } from '#libs/platform';
 import { HttpDrain } from '../http/http-drain.js';
 import { onClosed } from '../http/on-closed.js';
-import { closeSlowClient } from './slow-client.js';
 import { type Workload, workloadOf } from './workload.js';
 
 type BoundWorkload = Exclude<Workload, 'issuing' | 'operations'>;
@@ -70,14 +69,11 @@ export class WorkloadGuard implements CanActivate {
       return true;
     }
     const release = await this.#enter(workload, context);
-    const request = context.switchToHttp().getRequest<FastifyRequest>();
-    const stopTimer = closeSlowClient(request.raw, raw, this.settings.slowClientTimeoutMs);
     // The place is free when the answer has left, and the work has ended that the answer waits for.
     let isPending = true;
     let isOpen = true;
     onceClosed(raw, () => {
       isOpen = false;
-      stopTimer();
       if (!isPending) release();
     });
     this.drain.onReturned(raw, () => {

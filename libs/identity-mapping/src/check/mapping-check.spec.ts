@@ -166,6 +166,7 @@ describe('MappingCheck', () => {
     [`lease_holder = id`, 'identity.create', ['lease_expires_at']],
     [`created_at = created_at + interval '1 ms'`, 'identity.create', ['created_at']],
     [`created_at = created_at - interval '1 hour'`, 'identity.create', ['created_at']],
+    [`created_at = created_at + interval '1 hour 1 us'`, 'identity.create', ['created_at']],
     [`updated_at = updated_at + interval '1 hour'`, 'identity.update', ['updated_at']],
     [`updated_at = updated_at - interval '1 hour'`, 'identity.update', ['updated_at']],
     [`deleted_at = now()`, 'identity.create', ['deleted_at']],
@@ -178,6 +179,11 @@ describe('MappingCheck', () => {
     const differences = await found(`${free}; UPDATE mapping SET ${edit} WHERE id = '${alice.id}'`);
     expect(differences).toEqual({ [alice.id]: columns.map(column) });
     expect(differences[alice.id]?.some((text) => text.includes(` ${entry} `))).toBe(true);
+  });
+
+  it('accepts a time of creation by PostgreSQL’s clock, which older releases wrote', async () => {
+    const edit = `UPDATE mapping SET created_at = created_at + interval '4321 us'`;
+    expect(await found(`${edit} WHERE id = '${alice.id}'`)).toEqual({});
   });
 
   it('finds a row that was deleted, and one that was inserted', async () => {

@@ -1,4 +1,4 @@
-import { isRecordedName, isRecordedText } from '#libs/audit';
+import { CREATED_AHEAD_MS, isRecordedName, isRecordedText } from '#libs/audit';
 import { uuidV7Time } from '#libs/platform';
 import type { RevocationStarts } from './revocation-check.js';
 import type {
@@ -132,8 +132,12 @@ export class RowComparison {
       return;
     }
     // The id's time is later where the clock was set back, or very many ids were made at once.
-    const isBeforeId = created < idMs && (!first || isClose(created, first.recordedAtMs));
-    if (created !== idMs && !isBeforeId) this.#differ('created_at', { entry: first });
+    const isBeforeId = created < idMs;
+    // Earlier releases had PostgreSQL write it, in microseconds. So little exempts from no mass revocation.
+    const isOfPostgres = !Number.isInteger(created) && created - idMs < CREATED_AHEAD_MS;
+    const isPossible =
+      (isBeforeId || isOfPostgres) && (!first || isClose(created, first.recordedAtMs));
+    if (created !== idMs && !isPossible) this.#differ('created_at', { entry: first });
   }
 
   #compareUpdate(): void {
