@@ -9,7 +9,8 @@ const LAST_REVOCATION = '(SELECT coalesce(max(number), 0) FROM revocation)';
 
 /**
  * An assignment without applications is for any, and one whose tokens are being revoked may have tokens of
- * applications that it no longer names.
+ * applications that it no longer names. `isConcerned` of assignment-comparison.ts has the same condition for
+ * what the log recorded.
  *
  * @param row the name of the table or its alias
  */
