@@ -150,7 +150,7 @@ export class AssignmentComparison {
 }
 
 /**
- * Whether the mass revocation of an entry concerns the assignment, as `isConcerned` of mass-renewal.ts has it
+ * Whether the mass revocation of an entry concerns the assignment, as `isConcerned` of revocation-statements.ts has it
  * in SQL. One of an invitation or of another kind than people concerns none.
  */
 export function isConcerned(

@@ -13,7 +13,7 @@ import { type Guid, ReadingDatabase } from '#libs/platform';
 import { newGuid, testDatabase, type TestDatabase } from '#libs/platform/testing';
 import type { Assignment } from '../assignment.js';
 import type { AssignmentSelection } from '../store/assignment-store.js';
-import { awaitsRenewal } from '../store/mass-renewal.js';
+import { awaitsRenewal } from '../store/revocation-statements.js';
 import { PostgresAssignmentStore } from '../store/postgres-assignment-store.js';
 import { wireTeamsPhone } from '../testing/wire-teams-phone.js';
 import { isConcerned, type StoredAssignment } from './assignment-comparison.js';

@@ -11,7 +11,7 @@ import {
   toRecordedEntry,
 } from '#libs/audit';
 import { isCanonicalGuid, type Transaction } from '#libs/platform';
-import { IS_MARKING } from '../store/mass-renewal.js';
+import { IS_MARKING } from '../store/revocation-statements.js';
 import { AssignmentComparison, type StoredAssignment } from './assignment-comparison.js';
 
 const ROWS = `
