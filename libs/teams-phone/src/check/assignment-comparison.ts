@@ -1,5 +1,6 @@
 import {
   type AuditEntry,
+  columnsDiffer,
   CREATED_AHEAD_MS,
   isRecordedDetail,
   isRecordedText,
@@ -57,9 +58,7 @@ export class AssignmentComparison {
       return isWhole ? [{ kind: 'row-unrecorded', row: row.id, detail }] : [];
     }
     const columns = [...this.#names(), ...this.#content(), ...(isWhole ? this.#state() : [])];
-    return [...new Set(columns)].map((detail) => ({
-      ...{ kind: 'column-differs', row: row.id, entry: this.#own.at(-1)?.index, detail },
-    })) as readonly RowDifference[];
+    return columnsDiffer(row.id, [...new Set(columns)], this.#own.at(-1));
   }
 
   #names(): readonly string[] {
