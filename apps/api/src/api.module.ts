@@ -31,6 +31,7 @@ import { TeamsPhoneBulkController } from './teams-phone/teams-phone-bulk.control
 import { TeamsPhoneController } from './teams-phone/teams-phone.controller.js';
 import { VisitorRoutesModule } from './visitors/visitor-routes.module.js';
 import { ArrivalGuard } from './workload/arrival.guard.js';
+import { ImportStreams } from './workload/bulk-import.js';
 import { WorkloadGuard } from './workload/workload.guard.js';
 
 /** How a host's HTTP service differs from the default one. */
@@ -65,6 +66,7 @@ export interface ApiOptions extends CompositionOptions {
     HttpBoundary,
     HttpMetrics,
     NdjsonBodyParser,
+    ImportStreams,
     // In this order.
     { provide: APP_GUARD, useClass: ArrivalGuard },
     { provide: APP_GUARD, useClass: ClockGuard },

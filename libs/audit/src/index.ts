@@ -125,10 +125,8 @@ export {
   entriesOfActions,
   RECORDED_ENTRY,
   type RecordedEntry,
-  type RecordedEntryRow,
   recordedNear,
   TIME_TOLERANCE_MS,
-  toRecordedEntry,
 } from './recorded-tables/recorded-entries.js';
 export type {
   KeptEntries,
@@ -136,6 +134,7 @@ export type {
   RowDifference,
   SliceRange,
 } from './recorded-tables/recorded-table.js';
+export { columnsDiffer, entriesByRow } from './recorded-tables/row-entries.js';
 export { checkTable, type TableReport } from './recorded-tables/table-check.js';
 export { RecordedTablePart } from './recorded-tables/recorded-table-part.js';
 export type { AuditFault, AuditFaultKind } from './verify/audit-fault.js';

@@ -10,7 +10,7 @@ export {
 } from './compatibility-settings.js';
 export { type ConsoleProvider, type ConsoleSettings, consoleSettings } from './console-settings.js';
 export { httpSettings, type HttpSettings } from './http-settings.js';
-export { type DatabaseLack, type DatabaseNeed, findDatabaseLack } from './database-needs.js';
+export { databaseFault } from './database-faults.js';
 export { missingPrivileges } from './missing-privileges.js';
 export {
   missingMigrations,

@@ -1,6 +1,6 @@
 import { Inject, Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import { Clock, Database, type ReadinessAnswer, ReadinessChecks } from '#libs/platform';
-import { findMissingMigrations, findMissingPrivileges } from './database-needs.js';
+import { migrationFault, privilegeFault } from './database-faults.js';
 
 /** Between two looks at privileges that were complete: the catalogue is larger than the list of migrations. */
 const PRIVILEGES_INTERVAL_MS = 15_000;
@@ -24,12 +24,12 @@ export class SchemaReadiness implements OnApplicationBootstrap {
   }
 
   async #answer(): Promise<ReadinessAnswer> {
-    const missing = await findMissingMigrations(this.database);
-    if (missing) return { isReady: false, reason: missing.reason };
+    const fault = await migrationFault(this.database);
+    if (fault !== undefined) return { isReady: false, reason: fault };
     const now = this.clock.monotonicNow();
     if (now - this.#grantedAt < PRIVILEGES_INTERVAL_MS) return { isReady: true };
-    const lack = await findMissingPrivileges(this.database);
-    if (lack) return { isReady: false, reason: lack.reason };
+    const missing = await privilegeFault(this.database);
+    if (missing !== undefined) return { isReady: false, reason: missing };
     this.#grantedAt = now;
     return { isReady: true };
   }

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { AuditReceipt } from '#libs/audit';
 import { type CanonicalName, canonicalName } from '#libs/platform';
+import { auditReceipt, toAuditReceipt } from './audit-receipt.js';
 
 /** The person whose values to erase. */
 export const erasureRequest = z
@@ -28,7 +29,7 @@ export const erasureResponse = z
       .int()
       .min(0)
       .meta({ description: 'Number of erased rows; 0 when they were erased before.' }),
-    auditEntry: z.strictObject({ id: z.uuid(), index: z.int().min(0) }),
+    auditEntry: auditReceipt,
   })
   .meta({ id: 'PersonalDataErasure' });
 
@@ -39,5 +40,5 @@ export function toErasure(done: {
   readonly rows: number;
 }): ErasureResponse {
   const { receipt, rows } = done;
-  return { erasedRows: rows, auditEntry: { id: receipt.id, index: receipt.index } };
+  return { erasedRows: rows, auditEntry: toAuditReceipt(receipt) };
 }

@@ -1,17 +1,6 @@
-import { Readable } from 'node:stream';
-import {
-  Body,
-  Controller,
-  Get,
-  Headers,
-  Inject,
-  Post,
-  Query,
-  type StreamableFile,
-} from '@nestjs/common';
-import { ApiBody, ApiConsumes, ApiTags } from '@nestjs/swagger';
+import { Body, Controller, Get, Headers, Query, type StreamableFile } from '@nestjs/common';
+import { ApiTags } from '@nestjs/swagger';
 import { z } from 'zod';
-import { httpSettings, type HttpSettings } from '#libs/composition';
 import {
   CALLER_KINDS,
   IdentityExport,
@@ -21,15 +10,8 @@ import {
 import { CurrentCall } from '../http/current-call.js';
 import { Endpoint } from '../http/endpoint.js';
 import { HttpDrain } from '../http/http-drain.js';
-import {
-  ImportTooLarge,
-  MAX_IMPORT_BYTES,
-  MAX_IMPORT_LINES,
-  UnsupportedImportType,
-} from '../http/request-errors.js';
 import { type ImportOptions, importOptions } from './identity-requests.js';
-import { NDJSON } from './ndjson-body-parser.js';
-import { readBody } from '../workload/slow-client.js';
+import { BulkImport, ImportStreams } from '../workload/bulk-import.js';
 import { ndjson, ndjsonResponse } from './ndjson-response.js';
 
 const importLine = z.union([
@@ -64,8 +46,6 @@ const exportLine = z.strictObject({
   updatedAt: z.iso.datetime(),
 });
 
-const IMPORT_LIMITS = { maxLines: MAX_IMPORT_LINES, maxBytes: MAX_IMPORT_BYTES };
-
 /** Mappings in bulk, as newline-delimited JSON in constant memory. */
 @ApiTags('identities')
 @Controller('v1/identities')
@@ -73,20 +53,15 @@ export class IdentityBulkController {
   constructor(
     private readonly imports: IdentityImport,
     private readonly exports: IdentityExport,
+    private readonly streams: ImportStreams,
     private readonly drain: HttpDrain,
-    @Inject(httpSettings.key) private readonly settings: HttpSettings,
   ) {}
 
-  @Post('import')
-  @ApiConsumes(NDJSON)
-  @ApiBody({ description: 'One JSON object a line.', schema: { type: 'string' } })
-  @Endpoint({
+  @BulkImport({
     permission: 'CommunicationIdentity.ReadWrite.All',
-    workload: 'bulk',
     operationId: 'identities.import',
     summary: 'Imports identities, one a line, and answers with one result a line; safe to repeat',
-    responses: { 200: ndjson(importLine) },
-    problems: [413, 415],
+    line: importLine,
   })
   async import(
     @Query({ schema: importOptions }) { provision, results }: ImportOptions,
@@ -94,20 +69,13 @@ export class IdentityBulkController {
     @Headers('content-length') length: string | undefined,
     @CurrentCall() call: CurrentCall,
   ): Promise<StreamableFile> {
-    if (!(body instanceof Readable)) throw new UnsupportedImportType();
-    if (Number(length ?? 0) > IMPORT_LIMITS.maxBytes) throw new ImportTooLarge();
     const answers = await this.imports.run({
-      chunks: readBody(body, this.settings.slowClientTimeoutMs),
-      limits: IMPORT_LIMITS,
+      ...this.streams.read(body, length),
       tenant: call.actor.tenant,
       isProvisioning: provision === 'true',
-      stopSignal: this.drain.streamSignal,
       ...call,
     });
-    return ndjsonResponse(
-      this.drain.streaming(answers),
-      ({ outcome }) => results === 'all' || outcome === 'failed',
-    );
+    return this.streams.respond(answers, results);
   }
 
   @Get('export')

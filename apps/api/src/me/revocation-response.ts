@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Revocation } from '#libs/identity-mapping';
+import { auditReceipt, toAuditReceipt } from '../audit/audit-receipt.js';
 
 export const revocationResponse = z
   .strictObject({
@@ -7,8 +8,7 @@ export const revocationResponse = z
       description:
         'ACS accepts revoked tokens for up to 15 minutes after it has confirmed the revocation (the entry `token.revoke` with `details.stage`: `confirmed`). Where ACS gives no answer, the service repeats the call, and the tokens stay valid until then. 0 when there was no identity.',
     }),
-    auditEntry: z
-      .strictObject({ id: z.uuid(), index: z.int().min(0) })
+    auditEntry: auditReceipt
       .optional()
       .meta({ description: 'Absent when there was nothing to revoke.' }),
   })
@@ -20,6 +20,6 @@ export function toRevocationResponse(revocation: Revocation): RevocationResponse
   const { effectiveWithinMinutes, auditEntry } = revocation;
   return {
     effectiveWithinMinutes,
-    ...(auditEntry && { auditEntry: { id: auditEntry.id, index: auditEntry.index } }),
+    ...(auditEntry && { auditEntry: toAuditReceipt(auditEntry) }),
   };
 }

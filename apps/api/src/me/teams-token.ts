@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { ReleasedToken } from '#libs/token-issuance';
+import { auditReceipt, toAuditReceipt } from '../audit/audit-receipt.js';
 
 export const teamsTokenRequest = z
   .strictObject({
@@ -23,7 +24,7 @@ export const teamsTokenResponse = z
     communicationUserId: z
       .string()
       .meta({ description: 'Whose token it is: a Teams user, such as `8:orgid:<object id>`.' }),
-    auditEntry: z.strictObject({ id: z.uuid(), index: z.int().min(0) }),
+    auditEntry: auditReceipt,
   })
   .meta({ id: 'TeamsTokenResponse' });
 
@@ -31,7 +32,6 @@ export type TeamsTokenResponse = z.output<typeof teamsTokenResponse>;
 
 export function toTeamsTokenResponse(exchanged: ReleasedToken): TeamsTokenResponse {
   const { token, expiresOn, communicationUserId, auditEntry } = exchanged;
-  const { id, index } = auditEntry;
   const expiry = expiresOn.toISOString();
-  return { token, expiresOn: expiry, communicationUserId, auditEntry: { id, index } };
+  return { token, expiresOn: expiry, communicationUserId, auditEntry: toAuditReceipt(auditEntry) };
 }

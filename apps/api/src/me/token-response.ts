@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { CALLER_KINDS } from '#libs/identity-mapping';
 import type { IssuedToken } from '#libs/token-issuance';
+import { auditReceipt, toAuditReceipt } from '../audit/audit-receipt.js';
 
 export const callerIdentity = z
   .strictObject({
@@ -16,7 +17,7 @@ export const tokenResponse = z
     expiresOn: z.iso.datetime(),
     scopes: z.array(z.string()),
     identity: callerIdentity,
-    auditEntry: z.strictObject({ id: z.uuid(), index: z.int().min(0) }),
+    auditEntry: auditReceipt,
   })
   .meta({ id: 'TokenResponse' });
 
@@ -30,7 +31,7 @@ export function toTokenResponse(issued: IssuedToken): TokenResponse {
     expiresOn: expiresOn.toISOString(),
     scopes: [...scopes],
     identity: toCallerIdentity(mapping),
-    auditEntry: { id: auditEntry.id, index: auditEntry.index },
+    auditEntry: toAuditReceipt(auditEntry),
   };
 }
 

@@ -1,17 +1,6 @@
-import { Readable } from 'node:stream';
-import {
-  Body,
-  Controller,
-  Get,
-  Headers,
-  Inject,
-  Post,
-  Query,
-  type StreamableFile,
-} from '@nestjs/common';
-import { ApiBody, ApiConsumes, ApiTags } from '@nestjs/swagger';
+import { Body, Controller, Get, Headers, Query, type StreamableFile } from '@nestjs/common';
+import { ApiTags } from '@nestjs/swagger';
 import { z } from 'zod';
-import { httpSettings, type HttpSettings } from '#libs/composition';
 import {
   AssignmentExport,
   type AssignmentExportLine,
@@ -21,16 +10,9 @@ import {
 import { CurrentCall } from '../http/current-call.js';
 import { Endpoint } from '../http/endpoint.js';
 import { HttpDrain } from '../http/http-drain.js';
-import {
-  ImportTooLarge,
-  MAX_IMPORT_BYTES,
-  MAX_IMPORT_LINES,
-  UnsupportedImportType,
-} from '../http/request-errors.js';
 import { importOptions } from '../identities/identity-requests.js';
-import { NDJSON } from '../identities/ndjson-body-parser.js';
 import { ndjson, ndjsonResponse } from '../identities/ndjson-response.js';
-import { readBody } from '../workload/slow-client.js';
+import { BulkImport, ImportStreams } from '../workload/bulk-import.js';
 import { assignmentResponse, tenantOf } from './assignment-messages.js';
 
 const assignmentImportOptions = importOptions.pick({ results: true });
@@ -60,8 +42,6 @@ const exportLine: z.ZodType<AssignmentExportLine> = assignmentResponse
   .omit({ deletedAt: true })
   .extend({ status: z.enum(EXPORTED_STATUSES) });
 
-const IMPORT_LIMITS = { maxLines: MAX_IMPORT_LINES, maxBytes: MAX_IMPORT_BYTES };
-
 /** Assignments in bulk, as newline-delimited JSON in constant memory. */
 @ApiTags('teams-phone')
 @Controller('v1/teams-phone/assignments')
@@ -69,21 +49,16 @@ export class TeamsPhoneBulkController {
   constructor(
     private readonly imports: AssignmentImport,
     private readonly exports: AssignmentExport,
+    private readonly streams: ImportStreams,
     private readonly drain: HttpDrain,
-    @Inject(httpSettings.key) private readonly settings: HttpSettings,
   ) {}
 
-  @Post('import')
-  @ApiConsumes(NDJSON)
-  @ApiBody({ description: 'One JSON object a line.', schema: { type: 'string' } })
-  @Endpoint({
+  @BulkImport({
     permission: 'TeamsPhoneAssignment.ReadWrite.All',
-    workload: 'bulk',
     operationId: 'teamsPhone.import',
     summary:
       'Imports Teams Phone assignments, one a line, and answers with one result a line; safe to repeat',
-    responses: { 200: ndjson(importLine) },
-    problems: [413, 415],
+    line: importLine,
   })
   async import(
     @Query({ schema: assignmentImportOptions }) { results }: AssignmentImportOptions,
@@ -91,19 +66,12 @@ export class TeamsPhoneBulkController {
     @Headers('content-length') length: string | undefined,
     @CurrentCall() call: CurrentCall,
   ): Promise<StreamableFile> {
-    if (!(body instanceof Readable)) throw new UnsupportedImportType();
-    if (Number(length ?? 0) > IMPORT_LIMITS.maxBytes) throw new ImportTooLarge();
     const answers = await this.imports.run({
-      chunks: readBody(body, this.settings.slowClientTimeoutMs),
-      limits: IMPORT_LIMITS,
+      ...this.streams.read(body, length),
       tenant: tenantOf(call),
-      stopSignal: this.drain.streamSignal,
       ...call,
     });
-    return ndjsonResponse(
-      this.drain.streaming(answers),
-      ({ outcome }) => results === 'all' || outcome === 'failed',
-    );
+    return this.streams.respond(answers, results);
   }
 
   @Get('export')

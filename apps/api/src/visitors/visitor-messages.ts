@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { AdmittedVisitor, IssuedInvitation } from '#libs/visitors';
 import { tokenRequest } from '../me/token-request.js';
+import { auditReceipt, toAuditReceipt } from '../audit/audit-receipt.js';
 
 const MAX_MINUTES = 30 * 24 * 60;
 
@@ -47,7 +48,7 @@ export const invitationResponse = z
     expiresAt: z.iso.datetime(),
     scopes: z.array(z.string()),
     meeting: z.string(),
-    auditEntry: z.strictObject({ id: z.uuid(), index: z.int().min(0) }),
+    auditEntry: auditReceipt,
   })
   .meta({ id: 'Invitation' });
 
@@ -80,7 +81,7 @@ export function toInvitation(issued: IssuedInvitation): InvitationResponse {
   return {
     ...{ id, invitation: text, uses: maxUses, expiresAt: expiresAt.toISOString() },
     ...{ scopes: [...scopes], meeting },
-    auditEntry: { id: auditEntry.id, index: auditEntry.index },
+    auditEntry: toAuditReceipt(auditEntry),
   };
 }
 

@@ -1,25 +1,16 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { azureBlobSinkSchema } from '../config/sink-options.js';
 import { blobServer } from '../testing/blob-server.js';
-import { FOREIGN_ANSWER, type ReceiverFault } from '../testing/http-test-receiver.js';
+import { HTTP_FAULTS } from '../testing/http-test-receiver.js';
+import { stoppedAfterEach } from '../testing/stopped-after-each.js';
 import { sampleEntry, sampleRecords } from '../testing/sample-records.js';
-import { describeSink, type SinkFault } from '../testing/sink.contract.js';
+import { describeSink } from '../testing/sink.contract.js';
 import { testContext } from '../testing/test-context.js';
 import { sinkRecord } from '../delivery/sink-batches.js';
 import { AzureBlobSink } from './azure-blob-sink.js';
 
 const TOKEN = 'storage-token';
 const HOUR = 'audit/2026/11/26/13.ndjson';
-
-const FAULTS: Readonly<Record<SinkFault, ReceiverFault>> = {
-  hang: 'hang',
-  die: 'die',
-  'lose-answer': 'lose-answer',
-  error: { status: 503 },
-  throttle: { status: 429, retryAfter: '7' },
-  refuse: { status: 403 },
-  'foreign-answer': FOREIGN_ANSWER,
-};
 
 async function open(more: object = {}) {
   const { receiver, blobs, setBlockLimit, protect } = await blobServer(
@@ -56,7 +47,7 @@ describeSink('AzureBlobSink', async () => {
     sink,
     faults: ['hang', 'die', 'lose-answer', 'error', 'throttle', 'refuse', 'foreign-answer'],
     credential: TOKEN,
-    failNext: (fault) => void receiver.faults.push(FAULTS[fault]),
+    failNext: (fault) => void receiver.faults.push(HTTP_FAULTS[fault]),
     // Without removing duplicates: it has none.
     received: async () => Promise.resolve(linesOf(HOUR).map(idOf)),
     stop,
@@ -64,16 +55,7 @@ describeSink('AzureBlobSink', async () => {
 });
 
 describe('AzureBlobSink', () => {
-  const stops: (() => Promise<void>)[] = [];
-  afterEach(async () => {
-    for (const stop of stops.splice(0)) await stop();
-  });
-
-  async function opened(more?: object) {
-    const harness = await open(more);
-    stops.push(harness.stop);
-    return harness;
-  }
+  const opened = stoppedAfterEach(open);
 
   const checkpointOf = (size: number): string =>
     `example.com/audit\n${size}\nAAAA\n\n— example.com/audit AAAA\n`;

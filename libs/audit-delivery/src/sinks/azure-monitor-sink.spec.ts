@@ -1,11 +1,8 @@
 import { gunzipSync } from 'node:zlib';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { describeSink, type SinkFault } from '../testing/sink.contract.js';
-import {
-  FOREIGN_ANSWER,
-  HttpTestReceiver,
-  type ReceiverFault,
-} from '../testing/http-test-receiver.js';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describeSink } from '../testing/sink.contract.js';
+import { HTTP_FAULTS, HttpTestReceiver } from '../testing/http-test-receiver.js';
+import { stoppedAfterEach } from '../testing/stopped-after-each.js';
 import { sampleEntry, sampleRecords } from '../testing/sample-records.js';
 import { testContext } from '../testing/test-context.js';
 import { trustedIdentity } from '../testing/test-identity.js';
@@ -15,16 +12,6 @@ import { AzureMonitorSink } from './azure-monitor-sink.js';
 
 const TOKEN = 'entra-token-of-the-service';
 const RULE = 'dcr-0123456789abcdef0123456789abcdef';
-
-const FAULTS: Readonly<Record<SinkFault, ReceiverFault>> = {
-  hang: 'hang',
-  die: 'die',
-  'lose-answer': 'lose-answer',
-  error: { status: 503 },
-  throttle: { status: 429, retryAfter: '7' },
-  refuse: { status: 403 },
-  'foreign-answer': FOREIGN_ANSWER,
-};
 
 let identity: Awaited<ReturnType<typeof trustedIdentity>>;
 beforeAll(async () => {
@@ -54,36 +41,34 @@ async function open() {
     endpoint: receiver.url,
     ruleId: RULE,
   });
-  return { sink: new AzureMonitorSink(options, context), receiver, rows, context };
-}
-
-describeSink('AzureMonitorSink', async () => {
-  const { sink, receiver, rows, context } = await open();
   return {
-    sink,
-    faults: ['hang', 'die', 'lose-answer', 'error', 'throttle', 'refuse', 'foreign-answer'],
-    credential: TOKEN,
-    failNext: (fault) => void receiver.faults.push(FAULTS[fault]),
-    received: async () => Promise.resolve([...rows.keys()]),
+    sink: new AzureMonitorSink(options, context),
+    receiver,
+    rows,
     stop: async () => {
       await context.outbound.onApplicationShutdown();
       await receiver.stop();
     },
   };
+}
+
+describeSink('AzureMonitorSink', async () => {
+  const { sink, receiver, rows, stop } = await open();
+  return {
+    sink,
+    faults: ['hang', 'die', 'lose-answer', 'error', 'throttle', 'refuse', 'foreign-answer'],
+    credential: TOKEN,
+    failNext: (fault) => void receiver.faults.push(HTTP_FAULTS[fault]),
+    received: async () => Promise.resolve([...rows.keys()]),
+    stop,
+  };
 });
 
 describe('AzureMonitorSink', () => {
-  const stops: (() => Promise<void>)[] = [];
-  afterEach(async () => {
-    for (const stop of stops.splice(0)) await stop();
-  });
+  const opened = stoppedAfterEach(open);
 
   it('uploads a row of the declared columns, compressed, in one request', async () => {
-    const { sink, receiver, rows, context } = await open();
-    stops.push(
-      async () => context.outbound.onApplicationShutdown(),
-      async () => receiver.stop(),
-    );
+    const { sink, receiver, rows } = await opened();
     const records = sampleRecords(sink, 200);
     await sink.send({ records, checkpoint: '' }, AbortSignal.timeout(20_000));
     expect(receiver.requests).toHaveLength(1);
@@ -105,11 +90,7 @@ describe('AzureMonitorSink', () => {
   });
 
   it('is never more than the SDK sends in one request', async () => {
-    const { sink, receiver, context } = await open();
-    stops.push(
-      async () => context.outbound.onApplicationShutdown(),
-      async () => receiver.stop(),
-    );
+    const { sink, receiver } = await opened();
     const entry = sampleEntry(0);
     const text = sink.format({
       ...entry,

@@ -1,10 +1,7 @@
-import { afterEach, describe, expect, it } from 'vitest';
-import { describeSink, type SinkFault } from '../testing/sink.contract.js';
-import {
-  FOREIGN_ANSWER,
-  HttpTestReceiver,
-  type ReceiverFault,
-} from '../testing/http-test-receiver.js';
+import { describe, expect, it } from 'vitest';
+import { describeSink } from '../testing/sink.contract.js';
+import { HTTP_FAULTS, HttpTestReceiver } from '../testing/http-test-receiver.js';
+import { stoppedAfterEach } from '../testing/stopped-after-each.js';
 import { sampleEntry, sampleRecords } from '../testing/sample-records.js';
 import { testContext } from '../testing/test-context.js';
 import { elasticsearchSinkSchema } from '../config/sink-options.js';
@@ -12,16 +9,6 @@ import { ElasticsearchSink } from './elasticsearch-sink.js';
 
 const API_KEY = 'aWQ6c2VjcmV0LWtleQ==';
 const INDEX = 'logs-acs_identity.audit-default';
-
-const FAULTS: Readonly<Record<SinkFault, ReceiverFault>> = {
-  hang: 'hang',
-  die: 'die',
-  'lose-answer': 'lose-answer',
-  error: { status: 503 },
-  throttle: { status: 429, retryAfter: '7' },
-  refuse: { status: 401 },
-  'foreign-answer': FOREIGN_ANSWER,
-};
 
 /** The bulk API of a data stream, which only takes creations. @param statusOf of a document; 201 by default */
 async function open(statusOf: (id: string) => number | undefined = () => undefined) {
@@ -52,38 +39,32 @@ async function open(statusOf: (id: string) => number | undefined = () => undefin
     url: `${receiver.url}/es`,
     apiKey: { secret: 'elastic-key' },
   });
-  return { sink: new ElasticsearchSink(options, context), receiver, documents, context };
-}
-
-describeSink('ElasticsearchSink', async () => {
-  const { sink, receiver, documents, context } = await open();
   return {
-    sink,
-    faults: ['hang', 'die', 'lose-answer', 'error', 'throttle', 'refuse', 'foreign-answer'],
-    credential: API_KEY,
-    failNext: (fault) => void receiver.faults.push(FAULTS[fault]),
-    received: async () => Promise.resolve([...documents.keys()]),
+    sink: new ElasticsearchSink(options, context),
+    receiver,
+    documents,
     stop: async () => {
       await context.outbound.onApplicationShutdown();
       await receiver.stop();
     },
   };
+}
+
+describeSink('ElasticsearchSink', async () => {
+  const { sink, receiver, documents, stop } = await open();
+  return {
+    sink,
+    faults: ['hang', 'die', 'lose-answer', 'error', 'throttle', 'refuse', 'foreign-answer'],
+    credential: API_KEY,
+    failNext: (fault) =>
+      void receiver.faults.push(fault === 'refuse' ? { status: 401 } : HTTP_FAULTS[fault]),
+    received: async () => Promise.resolve([...documents.keys()]),
+    stop,
+  };
 });
 
 describe('ElasticsearchSink', () => {
-  const stops: (() => Promise<void>)[] = [];
-  afterEach(async () => {
-    for (const stop of stops.splice(0)) await stop();
-  });
-
-  async function opened(...parameters: Parameters<typeof open>) {
-    const harness = await open(...parameters);
-    stops.push(async () => {
-      await harness.context.outbound.onApplicationShutdown();
-      await harness.receiver.stop();
-    });
-    return harness;
-  }
+  const opened = stoppedAfterEach(open);
 
   const send = async (sink: ElasticsearchSink, count: number): Promise<void> =>
     sink.send({ records: sampleRecords(sink, count), checkpoint: '' }, AbortSignal.timeout(20_000));

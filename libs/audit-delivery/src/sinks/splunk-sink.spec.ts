@@ -1,26 +1,13 @@
-import { afterEach, describe, expect, it } from 'vitest';
-import { describeSink, type SinkFault } from '../testing/sink.contract.js';
-import {
-  FOREIGN_ANSWER,
-  HttpTestReceiver,
-  type ReceiverFault,
-} from '../testing/http-test-receiver.js';
+import { describe, expect, it } from 'vitest';
+import { describeSink } from '../testing/sink.contract.js';
+import { HTTP_FAULTS, HttpTestReceiver } from '../testing/http-test-receiver.js';
+import { stoppedAfterEach } from '../testing/stopped-after-each.js';
 import { sampleEntry, sampleRecords } from '../testing/sample-records.js';
 import { testContext } from '../testing/test-context.js';
 import { splunkSinkSchema } from '../config/sink-options.js';
 import { SplunkSink } from './splunk-sink.js';
 
 const TOKEN = 'b9d2c1f0-5d9e-4d43-a1a7-0c8c2a2f9b11';
-
-const FAULTS: Readonly<Record<SinkFault, ReceiverFault>> = {
-  hang: 'hang',
-  die: 'die',
-  'lose-answer': 'lose-answer',
-  error: { status: 503 },
-  throttle: { status: 429, retryAfter: '7' },
-  refuse: { status: 403 },
-  'foreign-answer': FOREIGN_ANSWER,
-};
 
 interface HecEvent {
   readonly event: unknown;
@@ -59,38 +46,32 @@ async function open(pollsUntilStored?: number, more: object = {}) {
     index: 'identity',
     ...more,
   });
-  return { sink: new SplunkSink(options, context), receiver, events, context, polls: () => polls };
-}
-
-describeSink('SplunkSink', async () => {
-  const { sink, receiver, events, context } = await open();
   return {
-    sink,
-    faults: ['hang', 'die', 'lose-answer', 'error', 'throttle', 'refuse', 'foreign-answer'],
-    credential: TOKEN,
-    failNext: (fault) => void receiver.faults.push(FAULTS[fault]),
-    received: async () => Promise.resolve([...events.keys()]),
+    sink: new SplunkSink(options, context),
+    receiver,
+    events,
+    polls: () => polls,
     stop: async () => {
       await context.outbound.onApplicationShutdown();
       await receiver.stop();
     },
   };
+}
+
+describeSink('SplunkSink', async () => {
+  const { sink, receiver, events, stop } = await open();
+  return {
+    sink,
+    faults: ['hang', 'die', 'lose-answer', 'error', 'throttle', 'refuse', 'foreign-answer'],
+    credential: TOKEN,
+    failNext: (fault) => void receiver.faults.push(HTTP_FAULTS[fault]),
+    received: async () => Promise.resolve([...events.keys()]),
+    stop,
+  };
 });
 
 describe('SplunkSink', () => {
-  const stops: (() => Promise<void>)[] = [];
-  afterEach(async () => {
-    for (const stop of stops.splice(0)) await stop();
-  });
-
-  async function opened(...parameters: Parameters<typeof open>) {
-    const harness = await open(...parameters);
-    stops.push(async () => {
-      await harness.context.outbound.onApplicationShutdown();
-      await harness.receiver.stop();
-    });
-    return harness;
-  }
+  const opened = stoppedAfterEach(open);
 
   const send = async (sink: SplunkSink, timeoutMs = 20_000): Promise<void> =>
     sink.send({ records: sampleRecords(sink, 2), checkpoint: '' }, AbortSignal.timeout(timeoutMs));

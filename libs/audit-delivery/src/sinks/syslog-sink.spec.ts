@@ -1,10 +1,11 @@
 import { once } from 'node:events';
 import type { AddressInfo, Socket } from 'node:net';
 import { createServer, type TLSSocket } from 'node:tls';
-import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { OutboundHttp } from '#libs/platform';
 import { ConnectProxy } from '#libs/platform/testing';
 import { describeSink, type SinkFault } from '../testing/sink.contract.js';
+import { stoppedAfterEach } from '../testing/stopped-after-each.js';
 import { sampleEntry, sampleRecords } from '../testing/sample-records.js';
 import { testContext } from '../testing/test-context.js';
 import { trustedIdentity } from '../testing/test-identity.js';
@@ -108,16 +109,7 @@ describeSink('SyslogSink', async () => {
 const isSample = (id: string): boolean => id.startsWith('019abcde');
 
 describe('SyslogSink', () => {
-  const stops: (() => Promise<void>)[] = [];
-  afterEach(async () => {
-    for (const stop of stops.splice(0)) await stop();
-  });
-
-  async function opened(...parameters: Parameters<typeof open>) {
-    const harness = await open(...parameters);
-    stops.push(harness.stop);
-    return harness;
-  }
+  const opened = stoppedAfterEach(open);
 
   const send = async (sink: SyslogSink, count = 1): Promise<void> =>
     sink.send({ records: sampleRecords(sink, count), checkpoint: '' }, AbortSignal.timeout(20_000));

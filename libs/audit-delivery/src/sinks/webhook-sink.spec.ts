@@ -1,11 +1,8 @@
 import { Webhook } from 'standardwebhooks';
-import { afterEach, describe, expect, it } from 'vitest';
-import { describeSink, type SinkFault } from '../testing/sink.contract.js';
-import {
-  FOREIGN_ANSWER,
-  HttpTestReceiver,
-  type ReceiverFault,
-} from '../testing/http-test-receiver.js';
+import { describe, expect, it } from 'vitest';
+import { describeSink } from '../testing/sink.contract.js';
+import { HTTP_FAULTS, HttpTestReceiver } from '../testing/http-test-receiver.js';
+import { stoppedAfterEach } from '../testing/stopped-after-each.js';
 import { sampleEntry, sampleRecords } from '../testing/sample-records.js';
 import { testContext } from '../testing/test-context.js';
 import { webhookSinkSchema } from '../config/sink-options.js';
@@ -14,16 +11,6 @@ import { WebhookSink } from './webhook-sink.js';
 const SECRET = `whsec_${Buffer.alloc(32, 7).toString('base64')}`;
 const QUERY = 'api-version=2016-10-01&sig=a%2Fsignature';
 const NEW_SECRET = `whsec_${Buffer.alloc(32, 8).toString('base64')}`;
-
-const FAULTS: Readonly<Record<SinkFault, ReceiverFault>> = {
-  hang: 'hang',
-  die: 'die',
-  'lose-answer': 'lose-answer',
-  error: { status: 502 },
-  throttle: { status: 429, retryAfter: '7' },
-  refuse: { status: 403 },
-  'foreign-answer': FOREIGN_ANSWER,
-};
 
 interface CloudEvent {
   readonly id: string;
@@ -53,39 +40,32 @@ async function open(secrets: readonly string[] = [SECRET], accepted = SECRET) {
     query: { secret: 'webhook-query' },
     signingSecrets: Object.keys(stored).map((secret) => ({ secret })),
   });
-  return { sink: new WebhookSink(options, context), receiver, events, context };
-}
-
-describeSink('WebhookSink', async () => {
-  const { sink, receiver, events, context } = await open();
   return {
-    sink,
-    // The protocol confirms by the status alone.
-    faults: ['hang', 'die', 'lose-answer', 'error', 'throttle', 'refuse'],
-    credential: SECRET,
-    failNext: (fault) => void receiver.faults.push(FAULTS[fault]),
-    received: async () => Promise.resolve([...events.keys()]),
+    sink: new WebhookSink(options, context),
+    receiver,
+    events,
     stop: async () => {
       await context.outbound.onApplicationShutdown();
       await receiver.stop();
     },
   };
+}
+
+describeSink('WebhookSink', async () => {
+  const { sink, receiver, events, stop } = await open();
+  return {
+    sink,
+    // The protocol confirms by the status alone.
+    faults: ['hang', 'die', 'lose-answer', 'error', 'throttle', 'refuse'],
+    credential: SECRET,
+    failNext: (fault) => void receiver.faults.push(HTTP_FAULTS[fault]),
+    received: async () => Promise.resolve([...events.keys()]),
+    stop,
+  };
 });
 
 describe('WebhookSink', () => {
-  const stops: (() => Promise<void>)[] = [];
-  afterEach(async () => {
-    for (const stop of stops.splice(0)) await stop();
-  });
-
-  async function opened(...parameters: Parameters<typeof open>) {
-    const harness = await open(...parameters);
-    stops.push(async () => {
-      await harness.context.outbound.onApplicationShutdown();
-      await harness.receiver.stop();
-    });
-    return harness;
-  }
+  const opened = stoppedAfterEach(open);
 
   const send = async (sink: WebhookSink, count: number): Promise<void> =>
     sink.send({ records: sampleRecords(sink, count), checkpoint: '' }, AbortSignal.timeout(20_000));

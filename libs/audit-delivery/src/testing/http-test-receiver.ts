@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { buffer } from 'node:stream/consumers';
+import type { SinkFault } from './sink.contract.js';
 
 /** How a receiver fails. With `lose-answer` it takes the records and closes the connection instead of an answer. */
 export type ReceiverFault =
@@ -26,6 +27,17 @@ export interface ReceiverAnswer {
 
 /** What something between the service and its receiver answers, such as the sign-in page of a network. */
 export const FOREIGN_ANSWER = { status: 200, body: '<html>Sign in</html>' } as const;
+
+/** The faults of a sink as a receiver of HTTP has them. */
+export const HTTP_FAULTS: Readonly<Record<SinkFault, ReceiverFault>> = {
+  hang: 'hang',
+  die: 'die',
+  'lose-answer': 'lose-answer',
+  error: { status: 503 },
+  throttle: { status: 429, retryAfter: '7' },
+  refuse: { status: 403 },
+  'foreign-answer': FOREIGN_ANSWER,
+};
 
 /** An HTTP server in the place of a receiver. */
 export class HttpTestReceiver {

@@ -1,10 +1,9 @@
 import {
+  entriesByRow,
   RECORDED_ENTRY,
   type RecordedEntry,
-  type RecordedEntryRow,
   recordedNear,
   type SliceRange,
-  toRecordedEntry,
 } from '#libs/audit';
 import type { Transaction } from '#libs/platform';
 
@@ -66,12 +65,7 @@ const CANDIDATES = `
 /** By the id of a row, the entries that may be about it. */
 export async function candidatesOf(
   transaction: Transaction,
-  { after, until }: SliceRange<string>,
+  range: SliceRange<string>,
 ): Promise<ReadonlyMap<string, readonly RecordedEntry[]>> {
-  const rows = await transaction.query<(RecordedEntryRow & { readonly id: string })[]>(CANDIDATES, [
-    after,
-    until,
-  ]);
-  const byRow = Map.groupBy(rows, ({ id }) => id);
-  return new Map([...byRow].map(([id, found]) => [id, found.map(toRecordedEntry)]));
+  return entriesByRow(transaction, CANDIDATES, range);
 }

@@ -1,4 +1,5 @@
 import {
+  columnsDiffer,
   entriesOfActions,
   isRecordedDetail,
   isRecordedText,
@@ -89,9 +90,7 @@ function compareRow(
   }
   const columns = differingColumns(row, start);
   const isEndRight = row.finishedMs === null || entryOf(END) !== undefined || isUnknown(END);
-  return [...columns, ...(isEndRight ? [] : ['finished_at'])].map((detail) => ({
-    ...{ kind: 'column-differs', row: row.id, entry: start.index, detail },
-  }));
+  return columnsDiffer(row.id, [...columns, ...(isEndRight ? [] : ['finished_at'])], start);
 }
 
 function differingColumns(row: StoredRevocation, { entry }: RecordedEntry): readonly string[] {

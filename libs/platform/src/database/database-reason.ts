@@ -1,3 +1,4 @@
+import { errorCode } from '../errors/error-code.js';
 import { remedyOf } from '../outbound/no-answer.js';
 import { sqlState } from './sqlstate.js';
 import { NoWritableHost } from './writable-host.js';
@@ -60,7 +61,7 @@ export function databaseReason(error: unknown): string {
   if (root instanceof NoWritableHost) {
     return `the database can not be used: no host takes writes: ${root.errors.map(reasonOf).join('; ')}`;
   }
-  const code = sqlState(root) ?? nodeCode(root);
+  const code = sqlState(root) ?? errorCode(root);
   if (code === undefined && messageReason(root) === undefined) {
     if (isTimeout(error)) return 'the database gave no answer in time';
     if (!(root instanceof Error) || /terminated|ended|not queryable/.test(root.message)) {
@@ -72,7 +73,7 @@ export function databaseReason(error: unknown): string {
 
 function reasonOf(error: unknown): string {
   const root = rootOf(error);
-  const code = sqlState(root) ?? nodeCode(root);
+  const code = sqlState(root) ?? errorCode(root);
   const [, known] = REASONS.find(([pattern]) => code !== undefined && pattern.test(code)) ?? [];
   const reason =
     messageReason(root) ?? known ?? (code === undefined ? messageOf(root) : 'it can not serve');
@@ -112,10 +113,4 @@ function rootOf(error: unknown): unknown {
     return rootOf(error.cause);
   }
   return error;
-}
-
-function nodeCode(error: unknown): string | undefined {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string'
-    ? error.code
-    : undefined;
 }

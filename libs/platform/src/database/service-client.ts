@@ -4,8 +4,7 @@ import { ConnectionFailed } from './connection-failed.js';
 import type { PasswordSource } from './database-credential.js';
 import { databaseReason } from './database-reason.js';
 import {
-  PREPARE_SESSION,
-  prepareSessionValues,
+  prepareSession,
   requireUsableSession,
   type SessionState,
   STARTUP_PARAMETERS,
@@ -149,8 +148,8 @@ export class ServiceClient extends Client {
       }
       if (this.#address.hosts.length > 1) await this.#chooseHost(own);
       await super.connect();
-      const values = prepareSessionValues(own.processID, this.options.session);
-      const { rows } = await super.query<SessionState>(PREPARE_SESSION, values);
+      const statement = prepareSession(own.processID, this.options.session);
+      const { rows } = await super.query<SessionState>(statement);
       const [state] = rows;
       if (state) requireUsableSession(state);
       this.#isPooled = state?.isDirect === false;

@@ -1,8 +1,10 @@
+import pg from 'pg';
 import { DataSource } from 'typeorm';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { testDatabase } from '../testing/test-database.js';
 import { dataSourceOptions } from './data-source-options.js';
 import { Database } from './database.js';
+import { prepareSession, type SessionState } from './session-parameters.js';
 
 function connect(url: string): Database {
   const source = new DataSource(dataSourceOptions({ url, poolSize: 1, timeoutMs: 10_000 }));
@@ -42,6 +44,21 @@ describe('what the SQL of the service depends on', () => {
       expect(row?.value).toBe(expected);
     },
   );
+
+  it.each([
+    ['array_nulls', 'off', ['array_nulls (off)']],
+    ['extra_float_digits', '-1', ['extra_float_digits (-1)']],
+    ['extra_float_digits', '0', null],
+    ['extra_float_digits', '3', null],
+  ])('is looked for where a pooler is in between: %s = %s', async (name, value, different) => {
+    const { serviceUrl } = await withDefault(name, value);
+    const options = '-c TimeZone=UTC';
+    const client = new pg.Client({ connectionString: serviceUrl, options });
+    await client.connect();
+    const { rows } = await client.query<SessionState>(prepareSession(0, {}));
+    await client.end();
+    expect(rows).toMatchObject([{ isDirect: false, different }]);
+  });
 
   it('is set against the parameters of the address too', async () => {
     const { serviceUrl } = await withDefault('DateStyle', 'German');

@@ -1,3 +1,5 @@
+import type { QueryConfig } from 'pg';
+
 /**
  * Sent with the login, because poolers in transaction mode keep these for each client:
  * https://www.pgbouncer.org/config.html#ignore_startup_parameters. Written as the server reports them, so
@@ -9,57 +11,69 @@ export const STARTUP_PARAMETERS: Readonly<Record<string, string>> = {
   standard_conforming_strings: 'on',
 };
 
-/** Set once for a direct connection. Behind a pooler the role, the database or the server must have them. */
-export const SESSION_PARAMETERS: Readonly<Record<string, string>> = {
-  default_transaction_isolation: 'read committed',
-  array_nulls: 'on',
-  extra_float_digits: '1',
-  quote_all_identifiers: 'off',
+/**
+ * Set once for a direct connection, to the first value. Behind a pooler the role, the database or the server must
+ * have one of them.
+ */
+export const SESSION_PARAMETERS: Readonly<Record<string, readonly string[]>> = {
+  default_transaction_isolation: ['read committed'],
+  array_nulls: ['on'],
+  // With 0 a float8 has 15 digits as text: enough for milliseconds since 1970, which have 13.
+  extra_float_digits: ['1', '0', '2', '3'],
+  quote_all_identifiers: ['off'],
 };
 
 /** What is read of a new session. */
 export interface SessionState {
   readonly isDirect: boolean;
   readonly encoding: string;
-  /** The parameters above that had another value when the session began, such as `array_nulls (off)`. */
+  /**
+   * Those of `STARTUP_PARAMETERS` and `SESSION_PARAMETERS` that had another value when the session began, such as
+   * `array_nulls (off)`.
+   */
   readonly different: readonly string[] | null;
-  /** Of the search path that the role, the database or the server gives. */
+  /** Whether the search path that the role, the database or the server gives leads to the tables. */
   readonly hasTables: boolean;
   readonly searchPath: string;
 }
 
-/**
- * Sets the parameters of the session, unless a pooler is in between, whose server processes serve other
- * clients as well. A pooler is recognised by the process id that it made up for its client. The tables are
- * in `public`, unless an earlier schema of the search path has them.
- */
-export const PREPARE_SESSION = `
+/** $1 process id, $2 parameters as `prepareSession` has them */
+const PREPARE_SESSION = `
   WITH session AS MATERIALIZED (
     SELECT pg_backend_pid() = $1 AS is_direct, current_setting('search_path') AS search_path,
       'public' = ANY (current_schemas(false)) OR to_regclass('schema_migration') IS NOT NULL AS has_tables
   ), wanted AS MATERIALIZED (
-    SELECT name, value, setting, name = ANY ($4) AS is_required
-    FROM unnest($2::text[], $3::text[]) AS given (parameter, value)
+    SELECT name, accepted, setting, "isRequired" AS is_required
+    FROM jsonb_to_recordset($2) AS given (parameter text, accepted text[], "isRequired" boolean)
     JOIN pg_settings ON parameter = name
   )
   SELECT is_direct AS "isDirect", current_setting('server_encoding') AS encoding,
     has_tables AS "hasTables", search_path AS "searchPath",
     (SELECT array_agg(name || ' (' || setting || ')') FROM wanted
-     WHERE is_required AND setting <> value
-       AND NOT (name = 'extra_float_digits' AND setting !~ '^-')) AS different, -- 0 keeps milliseconds
-    CASE WHEN is_direct THEN (SELECT count(set_config(name, value, false)) FROM wanted) END,
+     WHERE is_required AND setting <> ALL (accepted)) AS different,
+    CASE WHEN is_direct THEN (SELECT count(set_config(name, accepted[1], false)) FROM wanted) END,
     CASE WHEN is_direct AND NOT has_tables THEN
       set_config('search_path', concat_ws(', ', nullif(search_path, ''), 'public'), false) END
   FROM session`;
 
-/** @param session parameters of one connection, beside those that all have */
-export function prepareSessionValues(
+/**
+ * The statement that sets the parameters of a new session, unless a pooler is in between, whose server processes
+ * serve other clients as well. A pooler is recognised by the process id that it made up for its client. The
+ * tables are in `public`, unless an earlier schema of the search path has them. Its row is a `SessionState`.
+ *
+ * @param session parameters of one connection, beside those that all have
+ */
+export function prepareSession(
   processId: number,
   session: Readonly<Record<string, string>>,
-): unknown[] {
+): QueryConfig {
   const required = { ...STARTUP_PARAMETERS, ...SESSION_PARAMETERS };
-  const wanted = { ...required, ...session };
-  return [processId, Object.keys(wanted), Object.values(wanted), Object.keys(required)];
+  const parameters = Object.entries({ ...required, ...session }).map(([parameter, value]) => ({
+    parameter,
+    accepted: [value].flat(),
+    isRequired: Object.hasOwn(required, parameter),
+  }));
+  return { text: PREPARE_SESSION, values: [processId, JSON.stringify(parameters)] };
 }
 
 /** The server gives sessions that the service can't work with. The message has what and the remedy. */

@@ -3,6 +3,7 @@ import {
   QueryRunnerProviderAlreadyReleasedError,
   QueryFailedError,
 } from 'typeorm';
+import { errorCode } from '../errors/error-code.js';
 import { DatabaseUnavailable } from '../errors/storage-unavailable.js';
 import { ConnectionFailed } from './connection-failed.js';
 
@@ -24,7 +25,7 @@ const DRIVER =
 
 /** The SQLSTATE of a statement's error, from TypeORM or pg; `undefined` for any other error. */
 export function sqlState(error: unknown): string | undefined {
-  const code = codeOf(driverErrorOf(error));
+  const code = errorCode(driverErrorOf(error));
   return code !== undefined && SQLSTATE.test(code) ? code : undefined;
 }
 
@@ -38,7 +39,7 @@ export function isDatabaseOutage(error: unknown): boolean {
   if (cause instanceof AggregateError) return cause.errors.some(isDatabaseOutage);
   if (!(cause instanceof Error)) return false;
   if (cause.name === 'TimeoutError') return false; // of an AbortSignal; pg has none
-  const code = codeOf(cause);
+  const code = errorCode(cause);
   if (code !== undefined && SQLSTATE.test(code)) return OUTAGE.test(code);
   // Other clients, such as that of Key Vault, have errors of their own with the same codes.
   if (cause.name !== 'Error') return false;
@@ -52,10 +53,4 @@ export function asDatabaseUnavailable(error: unknown): unknown {
 
 function driverErrorOf(error: unknown): unknown {
   return error instanceof QueryFailedError ? error.driverError : error;
-}
-
-function codeOf(error: unknown): string | undefined {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string'
-    ? error.code
-    : undefined;
 }

@@ -12,6 +12,7 @@ import {
   statfs,
 } from 'node:fs/promises';
 import { dirname, isAbsolute } from 'node:path';
+import { errorCode } from '../errors/error-code.js';
 
 const READABLE_BY_OWNER = 0o400;
 const READABLE_BY_ALL = 0o004;
@@ -59,8 +60,8 @@ class Draft {
   static async open(path: string, mode: number): Promise<Draft> {
     const target = await linked(path);
     const folder = await stat(dirname(target));
-    const former = await stat(target).catch(noneIfMissing);
-    if (former) refuseKept(former, folder);
+    const former = await stat(target).catch(undefinedIfMissing);
+    if (former) refuseIrreplaceable(former, folder);
     // Random: containers that share the folder may have the same process id.
     const draftPath = `${target}.${randomUUID()}.new`;
     const draft = new Draft(target, draftPath, await open(draftPath, 'wx', mode));
@@ -91,19 +92,34 @@ class Draft {
   }
 
   async #inherit(former: Stats | undefined, folder: Stats): Promise<void> {
+    await this.#inheritOwner(former, folder);
+    if (!former) return;
+    await this.#inheritMode(former);
+    if (!isReadableAs(former, await this.file.stat()))
+      throw refusal('EPERM', 'its owner could not read the new file');
+  }
+
+  /** The first file may have another group than its folder. */
+  async #inheritOwner(former: Stats | undefined, folder: Stats): Promise<void> {
     const mine = await this.file.stat();
     const { uid, gid } = former ?? folder;
     // A network share may refuse to set even what is set already.
-    if (mine.uid !== uid || (former && mine.gid !== gid))
-      await this.file
-        .chown(uid, gid)
-        .catch(async () => this.file.chown(mine.uid, gid))
-        .catch(() => undefined);
-    if (!former) return;
-    if ((mine.mode & PERMISSIONS) !== (former.mode & PERMISSIONS))
-      await this.file.chmod(former.mode & PERMISSIONS).catch(() => undefined);
-    if (!isReadableAs(former, await this.file.stat()))
-      throw refusal('EPERM', 'its owner could not read the new file');
+    if (mine.uid === uid && (!former || mine.gid === gid)) return;
+    if (await this.#tryToGive(uid, gid)) return;
+    await this.#tryToGive(mine.uid, gid);
+  }
+
+  async #tryToGive(uid: number, gid: number): Promise<boolean> {
+    return this.file.chown(uid, gid).then(
+      () => true,
+      () => false,
+    );
+  }
+
+  async #inheritMode(former: Stats): Promise<void> {
+    const { mode } = await this.file.stat();
+    const wanted = former.mode & PERMISSIONS;
+    if ((mode & PERMISSIONS) !== wanted) await this.file.chmod(wanted).catch(() => undefined);
   }
 }
 
@@ -113,14 +129,14 @@ async function linked(path: string): Promise<string> {
     return await realpath(path);
   } catch (error) {
     const link = await readlink(path).catch(() => undefined);
-    if (link === undefined || codeOf(error) !== 'ENOENT') return path;
+    if (link === undefined || errorCode(error) !== 'ENOENT') return path;
     if (isAbsolute(link)) return linked(link);
     // Not normalised: `..` is above the folder in which the link really lies, and above no missing one.
     return linked(`${await realpath(dirname(path))}/${link}`);
   }
 }
 
-function refuseKept(former: Stats, folder: Stats): void {
+function refuseIrreplaceable(former: Stats, folder: Stats): void {
   if (former.isDirectory()) throw refusal('EISDIR', 'it is a folder');
   if (!former.isFile()) throw refusal('EINVAL', 'it is not a regular file');
   const user = process.geteuid?.() ?? 0;
@@ -161,11 +177,7 @@ function refusal(code: string, reason: string): Error {
   return Object.assign(new Error(`${code}: ${reason}`), { code });
 }
 
-function noneIfMissing(error: unknown): undefined {
-  if (codeOf(error) === 'ENOENT') return undefined;
+function undefinedIfMissing(error: unknown): undefined {
+  if (errorCode(error) === 'ENOENT') return undefined;
   throw error;
-}
-
-function codeOf(error: unknown): unknown {
-  return (error as { code?: unknown }).code; // of Node
 }

@@ -1,3 +1,5 @@
+import { errorCode } from '../errors/error-code.js';
+
 const MAX_STRING_LENGTH = 1_024;
 const MAX_STACK_LENGTH = 2_048;
 const MAX_ITEMS = 20;
@@ -111,7 +113,7 @@ function listOf(items: readonly unknown[], space: Space, depth: number): unknown
 function errorOf(error: Error, space: Space, depth: number, causes = 1): unknown {
   // Anything may have been assigned to them.
   const { name, message, stack, cause }: Partial<Record<keyof Error, unknown>> = error;
-  const code = 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+  const code = errorCode(error);
   const errors = 'errors' in error && Array.isArray(error.errors) ? error.errors : [];
   const shown = code?.startsWith(DATA_EXCEPTION) ? withoutValues(String(message)) : String(message);
   return {

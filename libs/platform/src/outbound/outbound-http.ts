@@ -3,6 +3,7 @@ import { connect as connectTcp } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { OnApplicationShutdown } from '@nestjs/common';
 import { Agent, type Dispatcher, EnvHttpProxyAgent, fetch, Pool } from 'undici';
+import { errorCode } from '../errors/error-code.js';
 import { ProxyFailure } from './proxy-failure.js';
 import type { ProxySettings } from './proxy-variables.js';
 
@@ -140,16 +141,11 @@ function clientOf(proxy: URL, options: object, timeoutMs: number): Dispatcher {
     const answer = await open({ ...request, signal }).catch((error: unknown) =>
       timeout.aborted
         ? fail('did not answer in time', 'PROXY_TIMEOUT', error)
-        : fail('can not be used', codeOf(error), error),
+        : fail('can not be used', errorCode(error) ?? 'PROXY_ERROR', error),
     );
     if (answer.statusCode === 200) return answer;
     answer.socket.on('error', () => undefined).destroy();
     return fail(`answered ${answer.statusCode}`, `PROXY_STATUS_${answer.statusCode}`);
   };
   return Object.assign(pool, { connect });
-}
-
-function codeOf(error: unknown): string {
-  if (!(error instanceof Error && 'code' in error)) return 'PROXY_ERROR';
-  return typeof error.code === 'string' ? error.code : 'PROXY_ERROR';
 }

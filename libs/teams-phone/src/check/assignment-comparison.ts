@@ -1,4 +1,7 @@
 import {
+  type AuditEntry,
+  columnsDiffer,
+  CREATED_AHEAD_MS,
   isRecordedDetail,
   isRecordedText,
   type KeptEntries,
@@ -55,9 +58,7 @@ export class AssignmentComparison {
       return isWhole ? [{ kind: 'row-unrecorded', row: row.id, detail }] : [];
     }
     const columns = [...this.#names(), ...this.#content(), ...(isWhole ? this.#state() : [])];
-    return [...new Set(columns)].map((detail) => ({
-      ...{ kind: 'column-differs', row: row.id, entry: this.#own.at(-1)?.index, detail },
-    })) as readonly RowDifference[];
+    return columnsDiffer(row.id, [...new Set(columns)], this.#own.at(-1));
   }
 
   #names(): readonly string[] {
@@ -126,7 +127,7 @@ export class AssignmentComparison {
     return (
       this.entries.some((one) => one.index > last.index && this.#isRevocationOfPerson(one)) ||
       this.revocations.some(
-        (one) => one.index > last.index && this.#isConcerned(one) && !this.#isToCome(one),
+        (one) => one.index > last.index && isConcerned(this.row, one.entry) && !this.#isToCome(one),
       )
     );
   }
@@ -145,25 +146,32 @@ export class AssignmentComparison {
       entry.target?.tenant === this.row.tenant
     );
   }
+}
 
-  #isConcerned({ entry }: RecordedEntry): boolean {
-    const { row } = this;
-    const { details, target } = entry ?? {};
-    if (!details || details.cut !== undefined || details.invitation !== undefined) return false;
-    const { kind, resource, clientApp, issuedBefore } = details;
-    return (
-      (target?.tenant === undefined || target.tenant === row.tenant) &&
-      (kind === undefined || kind === 'user') &&
-      (resource === undefined || resource === row.resource) &&
-      (clientApp === undefined || this.#isFor(String(clientApp))) &&
-      (issuedBefore === undefined || Number(row.createdMs) < Date.parse(String(issuedBefore)))
-    );
-  }
+/**
+ * Whether the mass revocation of an entry concerns the assignment, as `isConcerned` of revocation-statements.ts has it
+ * in SQL. One of an invitation or of another kind than people concerns none.
+ */
+export function isConcerned(
+  row: StoredAssignment,
+  entry: Pick<AuditEntry, 'details' | 'target'> | undefined,
+): boolean {
+  const { details, target } = entry ?? {};
+  if (!details || details.cut !== undefined || details.invitation !== undefined) return false;
+  const { kind, resource, clientApp, issuedBefore } = details;
+  return (
+    (target?.tenant === undefined || target.tenant === row.tenant) &&
+    (kind === undefined || kind === 'user') &&
+    (resource === undefined || resource === row.resource) &&
+    (clientApp === undefined || mayHaveTokensOf(row, String(clientApp))) &&
+    (issuedBefore === undefined ||
+      Number(row.createdMs) < Date.parse(String(issuedBefore)) + CREATED_AHEAD_MS)
+  );
+}
 
-  #isFor(clientApp: string): boolean {
-    const { clientIds } = this.row;
-    return isCanonicalGuid(clientApp) && (clientIds.length === 0 || clientIds.includes(clientApp));
-  }
+function mayHaveTokensOf({ clientIds, status }: StoredAssignment, clientApp: string): boolean {
+  const isForAny = clientIds.length === 0 || status === 'renewing';
+  return isCanonicalGuid(clientApp) && (isForAny || clientIds.includes(clientApp));
 }
 
 /** Refusals of earlier releases don't say which. */

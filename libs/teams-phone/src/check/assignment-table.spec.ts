@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { RecordedTablePart } from '#libs/audit';
+import { CREATED_AHEAD_MS, RecordedTablePart } from '#libs/audit';
 import { openTestLog, type TestLog, TestVerifier } from '#libs/audit/testing';
 import {
   CommunicationResources,
@@ -13,8 +13,10 @@ import { type Guid, ReadingDatabase } from '#libs/platform';
 import { newGuid, testDatabase, type TestDatabase } from '#libs/platform/testing';
 import type { Assignment } from '../assignment.js';
 import type { AssignmentSelection } from '../store/assignment-store.js';
+import { awaitsRenewal } from '../store/revocation-statements.js';
 import { PostgresAssignmentStore } from '../store/postgres-assignment-store.js';
 import { wireTeamsPhone } from '../testing/wire-teams-phone.js';
+import { isConcerned, type StoredAssignment } from './assignment-comparison.js';
 import { AssignmentTable } from './assignment-table.js';
 
 const context = { actor: { kind: 'operator', name: 'spec' } } as const;
@@ -217,4 +219,80 @@ it('carries an assignment out whose lease ends later than any of the service', a
     [id],
   );
   expect(rows).toEqual([{ status: 'active' }]);
+});
+
+describe('the condition under which a mass revocation concerns an assignment', () => {
+  const CREATED_MS = Date.parse('2026-11-26T12:00:00.000Z');
+  const stored = {
+    ...{ id: randomUUID(), resource: 'default', tenant, objectId: newGuid(), version: 1 },
+    ...{ principalType: 'user', clientIds: [app], status: 'active', renewedThrough: 0 },
+    createdMs: String(CREATED_MS),
+  } satisfies StoredAssignment;
+
+  interface Filter {
+    readonly tenant?: string;
+    readonly resource?: string;
+    readonly clientApp?: string;
+    readonly issuedBeforeMs?: number;
+  }
+
+  /** By the statements that renew: the assignment and a mass revocation are added, and taken back. */
+  async function isConcernedInSql(row: StoredAssignment, filter: Filter): Promise<boolean> {
+    const { issuedBeforeMs } = filter;
+    await superuser.query('BEGIN');
+    try {
+      await superuser.query(
+        `INSERT INTO revocation
+           (id, number, tenant, resource, client_app, issued_before, reason, is_marking_assignments)
+         SELECT gen_random_uuid(), coalesce(max(number), 0) + 1, $1, $2, $3, $4, 'a test', true
+         FROM revocation`,
+        [
+          ...[filter.tenant, filter.resource, filter.clientApp],
+          issuedBeforeMs === undefined ? undefined : new Date(issuedBeforeMs),
+        ],
+      );
+      const { rows } = await superuser.query<{ isAwaiting: boolean }>(
+        `INSERT INTO teams_phone_assignment AS a (id, resource, tenant, object_id, principal_type, client_ids,
+           status, version, renewed_through, created_at, updated_at, lease_expires_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, (SELECT max(number) - 1 FROM revocation),
+           to_timestamp($9 / 1000.0), now(), CASE WHEN $7 = 'renewing' THEN now() END)
+         RETURNING ${awaitsRenewal('a')} AS "isAwaiting"`,
+        [
+          ...[row.id, row.resource, row.tenant, row.objectId, row.principalType, row.clientIds],
+          ...[row.status, row.version, CREATED_MS],
+        ],
+      );
+      return rows[0]?.isAwaiting === true;
+    } finally {
+      await superuser.query('ROLLBACK');
+    }
+  }
+
+  it.each<[what: string, isConcerned: boolean, filter: Filter, row?: Partial<StoredAssignment>]>([
+    ['all tokens', true, {}],
+    ['its tenant', true, { tenant }],
+    ['another tenant', false, { tenant: newGuid() }],
+    ['its ACS resource', true, { resource: 'default' }],
+    ['another ACS resource', false, { resource: 'elsewhere' }],
+    ['one of its applications', true, { clientApp: app }],
+    ['another application', false, { clientApp: other }],
+    ['an application, and it has none', true, { clientApp: other }, { clientIds: [] }],
+    ['another application while it is renewed', true, { clientApp: other }, { status: 'renewing' }],
+    ['tokens of a later time', true, { issuedBeforeMs: CREATED_MS + 1 }],
+    ['tokens within the margin', true, { issuedBeforeMs: CREATED_MS - CREATED_AHEAD_MS + 1 }],
+    ['tokens before the margin', false, { issuedBeforeMs: CREATED_MS - CREATED_AHEAD_MS }],
+  ])('is the same in SQL and against the log: %s', async (_, expected, filter, changed) => {
+    const row = { ...stored, ...changed };
+    const { tenant: ofTenant, resource, clientApp, issuedBeforeMs } = filter;
+    const details = {
+      ...(resource && { resource }),
+      ...(clientApp && { clientApp }),
+      ...(issuedBeforeMs && { issuedBefore: new Date(issuedBeforeMs).toISOString() }),
+    };
+    const target = ofTenant === undefined ? {} : { tenant: ofTenant };
+    expect({
+      sql: await isConcernedInSql(row, filter),
+      log: isConcerned(row, { details, target }),
+    }).toEqual({ sql: expected, log: expected });
+  });
 });

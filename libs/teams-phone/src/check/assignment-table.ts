@@ -1,17 +1,16 @@
 import {
   BEFORE_VALID_TOKENS,
+  entriesByRow,
   entriesOfActions,
   type KeptEntries,
   RECORDED_ENTRY,
   type RecordedEntry,
-  type RecordedEntryRow,
   type RecordedTable,
   type RowDifference,
   type SliceRange,
-  toRecordedEntry,
 } from '#libs/audit';
 import { isCanonicalGuid, type Transaction } from '#libs/platform';
-import { IS_MARKING } from '../store/mass-renewal.js';
+import { IS_MARKING } from '../store/revocation-statements.js';
 import { AssignmentComparison, type StoredAssignment } from './assignment-comparison.js';
 
 const ROWS = `
@@ -39,20 +38,15 @@ export class AssignmentTable implements RecordedTable {
 
   async compareRows(
     transaction: Transaction,
-    { after, until }: SliceRange<string>,
+    range: SliceRange<string>,
     kept: KeptEntries,
   ): Promise<readonly RowDifference[]> {
-    const range = [after, until];
-    const rows = await transaction.query<StoredAssignment[]>(ROWS, range);
-    const found = await transaction.query<(RecordedEntryRow & { readonly id: string })[]>(
-      ENTRIES,
-      range,
-    );
+    const rows = await transaction.query<StoredAssignment[]>(ROWS, [range.after, range.until]);
+    const entries = await entriesByRow(transaction, ENTRIES, range);
     const revocations = await recentMassRevocations(transaction);
     const marking = await markingRevocations(transaction);
-    const entries = Map.groupBy(found, ({ id }) => id);
     return rows.flatMap((row) => {
-      const about = (entries.get(row.id) ?? []).map(toRecordedEntry);
+      const about = entries.get(row.id) ?? [];
       return new AssignmentComparison(row, about, revocations, marking, kept).differences();
     });
   }

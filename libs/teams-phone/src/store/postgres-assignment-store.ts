@@ -17,13 +17,13 @@ import {
   AssignmentStore,
   type HeldAssignment,
 } from './assignment-store.js';
+import { markRenewals } from './mark-renewals.js';
 import {
   awaitsRenewal,
   IS_MARKING,
-  markRenewals,
   RENEWED,
   RENEWED_THROUGH_LAST,
-} from './mass-renewal.js';
+} from './revocation-statements.js';
 
 /** A row as `COLUMNS` selects it. */
 interface AssignmentRow {

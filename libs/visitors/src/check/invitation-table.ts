@@ -1,18 +1,19 @@
 import {
+  columnsDiffer,
+  entriesByRow,
   entriesOfActions,
   isRecordedDetail,
   isRecordedText,
   type KeptEntries,
   RECORDED_ENTRY,
   type RecordedEntry,
-  type RecordedEntryRow,
   recordedNear,
   type RecordedTable,
   type RowDifference,
   type SliceRange,
-  toRecordedEntry,
 } from '#libs/audit';
 import { isCanonicalGuid, type Transaction } from '#libs/platform';
+import { RETENTION_DAYS } from '../store/invitation-store.js';
 
 /** A row of `invitation`, with what the log and its visitors say of its uses. Times are milliseconds since 1970. */
 interface StoredInvitation {
@@ -75,7 +76,7 @@ const ENTRIES = `
   ORDER BY i.id, e.entry_index`;
 
 /** Rows of which nothing is left to do are deleted then, after their expiry. */
-const RETENTION_MS = 30 * 86_400_000;
+const RETENTION_MS = RETENTION_DAYS * 86_400_000;
 
 /** The invitations, and how many visitors each has let in. */
 export class InvitationTable implements RecordedTable {
@@ -87,19 +88,12 @@ export class InvitationTable implements RecordedTable {
 
   async compareRows(
     transaction: Transaction,
-    { after, until }: SliceRange<string>,
+    range: SliceRange<string>,
     kept: KeptEntries,
   ): Promise<readonly RowDifference[]> {
-    const range = [after, until];
-    const rows = await transaction.query<StoredInvitation[]>(ROWS, range);
-    const found = await transaction.query<(RecordedEntryRow & { readonly id: string })[]>(
-      ENTRIES,
-      range,
-    );
-    const entries = Map.groupBy(found, ({ id }) => id);
-    return rows.flatMap((row) =>
-      compareRow(row, (entries.get(row.id) ?? []).map(toRecordedEntry), kept),
-    );
+    const rows = await transaction.query<StoredInvitation[]>(ROWS, [range.after, range.until]);
+    const entries = await entriesByRow(transaction, ENTRIES, range);
+    return rows.flatMap((row) => compareRow(row, entries.get(row.id) ?? [], kept));
   }
 
   async compareEntries(
@@ -160,10 +154,7 @@ function compareRow(
     ...(isCounted ? [] : ['uses']),
     ...(row.kept > 0 ? ['visitor.due_at'] : []),
   ];
-  return columns.map((detail) => ({
-    ...{ kind: 'column-differs', row: row.id, detail },
-    ...(creation && { entry: creation.index }),
-  }));
+  return columnsDiffer(row.id, columns, creation);
 }
 
 function differingColumns(row: StoredInvitation, { entry }: RecordedEntry): readonly string[] {

@@ -30,7 +30,8 @@ export interface DueVisitor {
 }
 
 /** Rows of which nothing is left to do stay for this time. The audit log has what they say. */
-const RETENTION = `interval '30 days'`;
+export const RETENTION_DAYS = 30;
+const RETENTION = `interval '${RETENTION_DAYS} days'`;
 
 /**
  * Invitations and their visitors in PostgreSQL, by its clock.
