@@ -28,7 +28,7 @@ export class WorkloadGuard implements CanActivate {
   readonly #refusals: Counter<'workload'>;
 
   constructor(
-    @Inject(httpSettings.key) private readonly settings: HttpSettings,
+    @Inject(httpSettings.key) settings: HttpSettings,
     private readonly drain: HttpDrain,
     registry: Registry,
   ) {
