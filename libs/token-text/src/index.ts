@@ -1,6 +1,7 @@
 export {
   holdsToken,
   isOfCaller,
+  MAX_TEXT_LENGTH,
   type TextToken,
   tokenIdOf,
   tokensIn,

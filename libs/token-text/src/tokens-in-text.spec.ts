@@ -87,6 +87,7 @@ describe('a text that holds a token', () => {
     ['the middle of one', OF_ACS.slice(20, 140)],
     ['the signature of one', OF_ACS.slice(-342)],
     ['a broken one', `Bearer ${wrapped(OF_ACS.slice(0, 200), 76, ' ')}`],
+    ['one after more lines than are searched', 'a line\n'.repeat(10_000) + OF_ACS],
   ])('may have %s', (_what, text) => {
     expect(holdsToken(text)).toBe(true);
   });

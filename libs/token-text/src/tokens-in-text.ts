@@ -4,8 +4,8 @@ export interface TextToken {
   readonly claims: Readonly<Record<string, unknown>>;
 }
 
-/** Longer texts are cut: each place where a token may begin is tried. */
-const MAX_TEXT_LENGTH = 65_536;
+/** Characters of a text that are searched for tokens: each place where one may begin is tried. */
+export const MAX_TEXT_LENGTH = 65_536;
 const MAX_HEADER_LENGTH = 1_024;
 /** Longer tokens are refused by the service. */
 const MAX_PART_LENGTH = 8_192;
@@ -42,7 +42,8 @@ const PART_OF_TOKEN = /ey[JA][\w-]{8}|[\w-]{100}/;
 
 /**
  * The whole tokens in a text, in its order: in JSON, addresses, headers, commands, quotes and brackets, and over
- * broken lines. A token that is cut short is none: its signature has not the length that its `alg` makes.
+ * broken lines. A token that is cut short is none: its signature has not the length that its `alg` makes. Only
+ * the first `MAX_TEXT_LENGTH` characters are searched.
  */
 export function tokensIn(text: string): readonly TextToken[] {
   const readable = readableOf(text);
@@ -59,8 +60,12 @@ export function tokensIn(text: string): readonly TextToken[] {
   return [...found.values()];
 }
 
-/** Whether a text has a token or a recognisable part of one, so that it may be stored and shown nowhere. */
+/**
+ * Whether a text has a token or a recognisable part of one, so that it may be stored and shown nowhere. Also true
+ * of any text that is longer than `MAX_TEXT_LENGTH`.
+ */
 export function holdsToken(text: string): boolean {
+  if (text.length > MAX_TEXT_LENGTH) return true;
   return PART_OF_TOKEN.test(readableOf(text)) || tokensIn(text).length > 0;
 }
 

@@ -8,7 +8,7 @@ import {
   type TracedToken,
 } from '#libs/audit';
 import { auditPart, type CompositionOptions } from '#libs/composition';
-import { isOfCaller, tokenIdOf, tokensIn, tokenToTrace } from '#libs/token-text';
+import { isOfCaller, MAX_TEXT_LENGTH, tokenIdOf, tokensIn, tokenToTrace } from '#libs/token-text';
 import { operatorActor, type OperatorOptions, withPart } from '../service-part.js';
 import { printable } from './printable.js';
 import { print } from '../../standard-output.js';
@@ -49,6 +49,8 @@ async function traceRequest({
     tokenFile === undefined ? await text(process.stdin) : readFileSync(tokenFile, 'utf8');
   if (input.trim() === '') throw new Error('There is no token on standard input.');
   const found = tokenToTrace(tokensIn(input));
+  if (!found && input.length > MAX_TEXT_LENGTH)
+    throw new Error(`The first ${MAX_TEXT_LENGTH} characters have no whole token.`);
   if (!found) throw new Error('This is no token: a whole one has three parts.');
   return { token: found.token };
 }

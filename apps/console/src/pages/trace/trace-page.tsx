@@ -7,6 +7,7 @@ import { FailureMessage } from '../../shell/failure-message.js';
 import { takeText } from '../../shell/handed-text.js';
 import { readTraced, type Traced, tracedId, type TracedText } from '../../shell/recognise.js';
 import { Waiting } from '../../shell/waiting.js';
+import { MAX_TEXT_LENGTH } from '#libs/token-text';
 import { keptOf, tracedBefore } from './kept-trace.js';
 import { TraceResult } from './trace-result.js';
 
@@ -113,7 +114,8 @@ export default function TracePage(): ReactNode {
       {state.is === 'unreadable' && (
         <p role="alert">
           This is neither a token, nor the id of one, nor a fingerprint. A token that is cut short
-          can’t be traced: paste all three of its parts.
+          can’t be traced: paste all three of its parts. Of a long text only the first{' '}
+          {MAX_TEXT_LENGTH.toLocaleString('en')} characters are searched.
         </p>
       )}
       {state.is === 'running' && (
