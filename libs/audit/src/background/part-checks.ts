@@ -25,6 +25,9 @@ export interface PartCheck {
   readonly found: readonly Finding[];
 }
 
+/** Of what was added to a part, of a slice with findings again, or of the slice that is due in the pass. */
+export type CheckKind = 'new' | 'again' | 'due';
+
 /** A part could not be checked. The others can. */
 export class PartFailed extends Error {
   override readonly name = 'PartFailed';
