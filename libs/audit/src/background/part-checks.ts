@@ -6,6 +6,7 @@ import {
   type Transaction,
 } from '#libs/platform';
 import { truncate } from '../entry/sanitize.js';
+import { logSize } from '../postgres/log-queries.js';
 import {
   type CheckedPlaces,
   type Finding,
@@ -182,11 +183,4 @@ function shortened({ place, kind, detail, cause }: Finding): Finding {
     detail: truncate(detail, MAX_TEXT),
     ...(cause !== undefined && { cause: truncate(cause, MAX_TEXT) }),
   };
-}
-
-async function logSize(transaction: Transaction): Promise<number> {
-  const [row] = await transaction.query<{ size: string | null }[]>(
-    'SELECT max(size) AS size FROM audit_head',
-  );
-  return Number(row?.size ?? 0);
 }
