@@ -1,9 +1,10 @@
+export { withoutInvisible } from './readable-text.js';
 export {
+  type FoundToken,
   holdsToken,
-  isOfCaller,
+  isCallerToken,
+  likeliestIssued,
   MAX_TEXT_LENGTH,
-  type TextToken,
   tokenIdOf,
   tokensIn,
-  tokenToTrace,
 } from './tokens-in-text.js';
