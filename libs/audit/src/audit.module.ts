@@ -25,7 +25,7 @@ import { NewestEntries } from './query/newest-entries.js';
 import { PersonalDataEraser } from './query/personal-data-eraser.js';
 import { ReturnedValues } from './query/returned-values.js';
 import { StatisticsReader } from './query/statistics-reader.js';
-import { TokenRevocations } from './query/token-revocations.js';
+import { RecordedRevocations } from './query/recorded-revocations.js';
 import { TokenTracer } from './query/token-tracer.js';
 import { CheckpointCosigning } from './witness/checkpoint-cosigning.js';
 import { CosignedCheckpoints } from './witness/cosigned-checkpoints.js';
@@ -53,7 +53,7 @@ import { SecretAccessAuditor } from './trail/secret-access-auditor.js';
     LogRetention,
     LogMaintenance,
     SecretAccessAuditor,
-    TokenRevocations,
+    RecordedRevocations,
     TokenTracer,
     PersonalDataEraser,
     ReturnedValues,

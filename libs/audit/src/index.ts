@@ -85,7 +85,7 @@ export {
   NEXT_ENTRIES_OF_CLIENT_APP,
   tokenRecipients,
 } from './query/token-recipients.js';
-export type { RecordedRevocation } from './query/token-revocations.js';
+export type { RecordedRevocation } from './query/recorded-revocations.js';
 export type { TokenTrace, TracedToken, TracedTokenState } from './query/token-tracer.js';
 export type { ExportChunk } from './export/entry-export.js';
 export { EntryFeed, type EntryFeedPage } from './export/entry-feed.js';

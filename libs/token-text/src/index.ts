@@ -1,8 +1,10 @@
+export { withoutInvisible } from './readable-text.js';
 export {
+  type FoundToken,
   holdsToken,
-  isOfCaller,
-  type TextToken,
+  isCallerToken,
+  likeliestIssued,
+  MAX_TEXT_LENGTH,
   tokenIdOf,
   tokensIn,
-  tokenToTrace,
 } from './tokens-in-text.js';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { holdsToken, isOfCaller, tokenIdOf, tokensIn, tokenToTrace } from './index.js';
+import { holdsToken, isCallerToken, likeliestIssued, tokenIdOf, tokensIn } from './index.js';
 
 const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url');
 const token = (claims: object, alg = 'RS256', length = 342): string =>
@@ -87,6 +87,7 @@ describe('a text that holds a token', () => {
     ['the middle of one', OF_ACS.slice(20, 140)],
     ['the signature of one', OF_ACS.slice(-342)],
     ['a broken one', `Bearer ${wrapped(OF_ACS.slice(0, 200), 76, ' ')}`],
+    ['one after more lines than are searched', 'a line\n'.repeat(10_000) + OF_ACS],
   ])('may have %s', (_what, text) => {
     expect(holdsToken(text)).toBe(true);
   });
@@ -106,8 +107,8 @@ describe('a token of a caller', () => {
   it('has an issuer, and an id: `uti` before `jti`', () => {
     const [ofCaller] = tokensIn(OF_CALLER);
     const [ofAcs] = tokensIn(OF_ACS);
-    expect(ofCaller && [isOfCaller(ofCaller), tokenIdOf(ofCaller)]).toEqual([true, 'uti-1']);
-    expect(ofAcs && [isOfCaller(ofAcs), tokenIdOf(ofAcs)]).toEqual([false, undefined]);
-    expect(tokenToTrace(tokensIn(`${OF_CALLER} ${OF_ACS}`))?.token).toBe(OF_ACS);
+    expect(ofCaller && [isCallerToken(ofCaller), tokenIdOf(ofCaller)]).toEqual([true, 'uti-1']);
+    expect(ofAcs && [isCallerToken(ofAcs), tokenIdOf(ofAcs)]).toEqual([false, undefined]);
+    expect(likeliestIssued(tokensIn(`${OF_CALLER} ${OF_ACS}`))?.token).toBe(OF_ACS);
   });
 });

@@ -1,26 +1,19 @@
+import { readableText } from './readable-text.js';
+
 /** A JSON Web Token that was found in a text, and what it says of itself, which is not verified. */
-export interface TextToken {
+export interface FoundToken {
   readonly token: string;
   readonly claims: Readonly<Record<string, unknown>>;
 }
 
-/** Longer texts are cut: each place where a token may begin is tried. */
-const MAX_TEXT_LENGTH = 65_536;
+/** Characters of a text that are searched for tokens: each place where one may begin is tried. */
+export const MAX_TEXT_LENGTH = 65_536;
 const MAX_HEADER_LENGTH = 1_024;
 /** Longer tokens are refused by the service. */
 const MAX_PART_LENGTH = 8_192;
 
-/** `{"` and `{ ` in base64url. */
-const BEGINNING = /e\s*y\s*[A-DI-L]/g;
-
-/** Zero-width characters and soft hyphens, which mail and chat programs insert. */
-const INVISIBLE = /[\u00AD\u200B-\u200D\u2060\uFEFF]/g;
-/** A line that continues in the next one: of quoted-printable, of a shell, and of a quoted mail. */
-const BROKEN_LINE = /[=\\]\r?\n|\r?\n[ \t]*[>|][>| \t]*/g;
-/** The same where a field of one line has made blanks of line breaks. */
-const BROKEN_LINE_OF_FIELD = /(?<=[\w.-]{40})= (?=[\w.-])/g;
-/** A dot of quoted-printable or of an address. */
-const ENCODED_DOT = /[=%]2E/gi;
+/** The first characters of a header in base64url: of `{"` and `{ `, whatever follows. */
+const HEADER_START = /e\s*y\s*[A-DI-L]/g;
 
 const HEADER = new RegExp(String.raw`^([\w\s-]{4,${MAX_HEADER_LENGTH}})\.`);
 const PAYLOAD = new RegExp(String.raw`^([\w\s-]{4,${MAX_PART_LENGTH}})\.\s*`);
@@ -37,18 +30,23 @@ const SIGNATURE_LENGTHS: ReadonlyMap<unknown, readonly number[]> = new Map(
   }),
 );
 
-/** Of what begins like a token, or is longer than any id: a part of one, with or without the rest. */
+/**
+ * Of what begins like a token, or is longer than any id: a part of one, with or without the rest. Of the
+ * beginnings of a header only those of `{"` before a letter and of `{ ` before a blank or a quote, without blanks
+ * in them: few words have one.
+ */
 const PART_OF_TOKEN = /ey[JA][\w-]{8}|[\w-]{100}/;
 
 /**
  * The whole tokens in a text, in its order: in JSON, addresses, headers, commands, quotes and brackets, and over
- * broken lines. A token that is cut short is none: its signature has not the length that its `alg` makes.
+ * broken lines. A token that is cut short is none: its signature has not the length that its `alg` makes. Only
+ * the first `MAX_TEXT_LENGTH` characters are searched.
  */
-export function tokensIn(text: string): readonly TextToken[] {
-  const readable = readableOf(text);
-  const found = new Map<string, TextToken>();
+export function tokensIn(text: string): readonly FoundToken[] {
+  const readable = readableText(text.slice(0, MAX_TEXT_LENGTH));
+  const found = new Map<string, FoundToken>();
   let dot = -1;
-  for (const { index } of readable.matchAll(BEGINNING)) {
+  for (const { index } of readable.matchAll(HEADER_START)) {
     if (dot < index) dot = readable.indexOf('.', index);
     if (dot === -1) break;
     // So that the time for a text does not grow with what may begin a token in it.
@@ -59,46 +57,41 @@ export function tokensIn(text: string): readonly TextToken[] {
   return [...found.values()];
 }
 
-/** Whether a text has a token or a recognisable part of one, so that it may be stored and shown nowhere. */
+/**
+ * Whether a text has a token or a recognisable part of one, so that it may be stored and shown nowhere. Also true
+ * of any text that is longer than `MAX_TEXT_LENGTH`.
+ */
 export function holdsToken(text: string): boolean {
-  return PART_OF_TOKEN.test(readableOf(text)) || tokensIn(text).length > 0;
+  if (text.length > MAX_TEXT_LENGTH) return true;
+  return PART_OF_TOKEN.test(readableText(text)) || tokensIn(text).length > 0;
 }
 
 /** Whether it is a token that somebody calls this service with. Those of ACS name their identity, and no issuer. */
-export function isOfCaller({ claims }: TextToken): boolean {
+export function isCallerToken({ claims }: FoundToken): boolean {
   return 'iss' in claims && !('skypeid' in claims);
 }
 
 /** Of several tokens the one that this service may have issued: in a command, that of its caller may precede it. */
-export function tokenToTrace(tokens: readonly TextToken[]): TextToken | undefined {
-  return tokens.find((token) => !isOfCaller(token)) ?? tokens[0];
+export function likeliestIssued(tokens: readonly FoundToken[]): FoundToken | undefined {
+  return tokens.find((token) => !isCallerToken(token)) ?? tokens[0];
 }
 
 /** The id of a token of a caller, as the log has it: `uti` of Entra ID, `jti` of others. */
-export function tokenIdOf({ claims }: TextToken): string | undefined {
+export function tokenIdOf({ claims }: FoundToken): string | undefined {
   return [claims.uti, claims.jti].find((id) => typeof id === 'string' && id !== '') as
     | string
     | undefined; // by the condition
 }
 
-function readableOf(text: string): string {
-  return text
-    .slice(0, MAX_TEXT_LENGTH)
-    .replaceAll(INVISIBLE, '')
-    .replaceAll(BROKEN_LINE, '')
-    .replaceAll(BROKEN_LINE_OF_FIELD, '')
-    .replaceAll(ENCODED_DOT, '.');
-}
-
 /** The token that a text begins with. */
-function tokenAt(text: string): TextToken | undefined {
+function tokenAt(text: string): FoundToken | undefined {
   const [first = '', header = ''] = HEADER.exec(text) ?? [];
-  const head = objectOf(header);
-  if (!head) return undefined;
+  const fields = objectOf(header);
+  if (!fields) return undefined;
   const [second = '', payload = ''] = PAYLOAD.exec(text.slice(first.length)) ?? [];
   const claims = objectOf(payload);
   if (!claims) return undefined;
-  const signature = signatureAt(text.slice(first.length + second.length), head.alg);
+  const signature = signatureAt(text.slice(first.length + second.length), fields.alg);
   if (signature === undefined) return undefined;
   return { token: [...[header, payload].map(withoutBlanks), signature].join('.'), claims };
 }

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { TokenTrace, TracedToken, TracedTokenState } from '#libs/audit';
 import type { Principal } from '#libs/platform';
-import { tokensIn, tokenToTrace } from '#libs/token-text';
+import { likeliestIssued, tokensIn } from '#libs/token-text';
 import { listedEntry, type ListedEntry, toListedEntry } from './entry-response.js';
 
 /** A leaked token, the fingerprint in an entry, or the id of a token of a caller. */
@@ -37,7 +37,7 @@ export type TraceRequest = z.output<typeof traceRequest>;
 /** Of a text the token in it. */
 export function toTraced(request: TraceRequest): TracedToken {
   if (!('token' in request)) return request;
-  const found = tokenToTrace(tokensIn(request.token));
+  const found = likeliestIssued(tokensIn(request.token));
   return { token: found?.token ?? request.token };
 }
 

@@ -1,4 +1,11 @@
-import { holdsToken, isOfCaller, tokenIdOf, tokensIn, tokenToTrace } from '#libs/token-text';
+import {
+  holdsToken,
+  isCallerToken,
+  likeliestIssued,
+  tokenIdOf,
+  tokensIn,
+  withoutInvisible,
+} from '#libs/token-text';
 import { ENTRA_TOKEN_ID, FINGERPRINT, isRequestIdOfProxy, USER_ID, UUID } from './id-forms.js';
 
 /** What a text of the search box is: a filter, an entry or an identity, or what only Trace may have. */
@@ -14,12 +21,11 @@ export type Recognised =
 const BEFORE_ID =
   /^[\s"'`“”„‘’<({[]*(?:(?:x-)?request[-_ ]?(?:id)?["']?\s*[:=\s]\s*)?[\s"'`“”„‘’<({[]*/i;
 const AFTER_ID = /[\s"'`“”‘’>)}\],;.]+$/;
-const INVISIBLE = /[\u00AD\u200B-\u200D\u2060\uFEFF]/g;
 
 /** Decides by the form of an id what it is the id of. The page offers the others when it finds none. */
 export function recognise(typed: string): Recognised | undefined {
   if (holdsToken(typed)) return { kind: 'token' };
-  const text = typed.replaceAll(INVISIBLE, '').trim();
+  const text = withoutInvisible(typed).trim();
   if (text === '') return undefined;
   return recogniseId(bareId(text)) ?? filter('displayName', text);
 }
@@ -67,18 +73,18 @@ const CALLER_TOKEN_ID = /^[\w.:|-]{1,64}$/;
 /** @returns `undefined` for what has the form of neither a token, nor the id of one, nor a fingerprint */
 export function readTraced(pasted: string): Traced | undefined {
   const tokens = tokensIn(pasted);
-  const found = tokenToTrace(tokens);
+  const found = likeliestIssued(tokens);
   if (found)
     return {
       by: { token: found.token },
       what: {
         is: 'token',
-        isOfCaller: isOfCaller(found),
+        isOfCaller: isCallerToken(found),
         tokenId: tokenIdOf(found),
         tokens: tokens.length,
       },
     };
-  const id = bareId(pasted.replaceAll(INVISIBLE, ''));
+  const id = bareId(withoutInvisible(pasted));
   if (holdsToken(pasted) || !CALLER_TOKEN_ID.test(id)) return undefined;
   return FINGERPRINT.test(id) ? tracedFingerprint(id) : tracedId(id);
 }

@@ -363,6 +363,38 @@ describe('the background verifier', () => {
     expect(await other.findings()).toEqual([]);
   });
 
+  it('forgets that a repeated check failed when a pass finds that nothing is left to repeat', async () => {
+    let check: 'finds' | 'fails' | 'finds nothing' = 'finds nothing';
+    const repaired: VerifiedPart = {
+      name: 'repaired',
+      check: async () => {
+        if (check === 'fails') return Promise.reject(new Error('unavailable'));
+        const found = check === 'finds' ? [{ place: '0', kind: 'row-differs', detail: '0' }] : [];
+        return { position: {}, progress: 1, isComplete: true, isChecked: () => true, found };
+      },
+    };
+    const other = new TestVerifier(log, [repaired]);
+    other.start();
+    await other.stop();
+    const degradation = async (): Promise<string> =>
+      JSON.stringify((await other.readiness.ask()).verification);
+    const passIsDue = async () =>
+      superuser.query(
+        `UPDATE audit_verification SET pass_started_at = now() WHERE part = 'repaired'`,
+      );
+    await passIsDue();
+    check = 'finds';
+    await other.run();
+    check = 'fails';
+    await other.run();
+    expect(await degradation()).toContain('not checked: repaired again (unavailable)');
+    check = 'finds nothing';
+    await passIsDue();
+    await other.run();
+    expect(await other.findings()).toEqual([]);
+    expect(await degradation()).toBe('{"isReady":true}');
+  });
+
   it('continues to check while nothing can be recorded', async () => {
     await verifier.pass();
     const other = new TestVerifier(log, [], 3_600_000, NO_TRAIL);

@@ -11,7 +11,7 @@ import {
 import { auditSettings, type AuditSettings } from '../settings.js';
 import { FindingRecorder } from './finding-recorder.js';
 import { LogPart } from './log-part.js';
-import { type PartCheck, PartChecks, PartFailed } from './part-checks.js';
+import { type CheckKind, type PartCheck, PartChecks, PartFailed } from './part-checks.js';
 import { StatisticsPart } from './statistics-part.js';
 import { isBeyondBound, MAX_INTERVAL_MS, passMsOf } from './verification-bound.js';
 import { VerificationMetrics } from './verification-metrics.js';
@@ -29,7 +29,7 @@ const MIN_INTERVAL_MS = 200;
 export class BackgroundVerifier implements OnApplicationBootstrap {
   readonly #passMs: number;
   readonly #checks: PartChecks;
-  /** By part and kind of check, why the last one failed. */
+  /** By `failureKey`, why the last check failed. */
   readonly #failures = new Map<string, string>();
   #stored: readonly StoredPart[] = [];
 
@@ -92,14 +92,14 @@ export class BackgroundVerifier implements OnApplicationBootstrap {
    * @returns whether more may be due
    */
   async #attempt(
-    kind: 'new' | 'again' | 'due',
+    kind: CheckKind,
     check: () => Promise<PartCheck | undefined>,
     failed?: Set<string>,
   ): Promise<boolean> {
     try {
       const checked = await check();
       if (!checked) return false;
-      this.#failures.delete(`${checked.part} ${kind}`);
+      this.#failures.delete(failureKey(checked.part, kind));
       this.recorder.note(checked);
       return true;
     } catch (error) {
@@ -108,10 +108,10 @@ export class BackgroundVerifier implements OnApplicationBootstrap {
       failed?.add(part);
       const reason = explain(cause);
       // Once, because it is tried again at each run.
-      if (this.#failures.get(`${part} ${kind}`) !== reason) {
+      if (this.#failures.get(failureKey(part, kind)) !== reason) {
         this.logger.error({ part, error: cause }, 'part not checked');
       }
-      this.#failures.set(`${part} ${kind}`, reason);
+      this.#failures.set(failureKey(part, kind), reason);
       return true;
     }
   }
@@ -123,30 +123,40 @@ export class BackgroundVerifier implements OnApplicationBootstrap {
     );
     this.#stored = stored.filter(({ part }) => names.has(part));
     for (const { part, findings, lateMs } of this.#stored) {
+      // Nothing is left to check again, so no later check removes it.
+      if (findings.length === 0) this.#failures.delete(failureKey(part, 'again'));
       this.metrics.findings.set({ part }, findings.length);
       this.metrics.lateSeconds.set({ part }, Math.max(0, lateMs) / 1_000);
     }
   }
 
   #answer(): ReadinessAnswer {
+    const degradations = [this.#findingsText(), this.#failuresText(), this.#lateText()];
+    const degradation = degradations.filter((text) => text !== undefined).join('; ');
+    return { isReady: true, ...(degradation !== '' && { degradation }) };
+  }
+
+  #findingsText(): string | undefined {
     const found = this.#stored.flatMap(({ part, findings }) =>
       findings.map(({ kind, detail }) => `${part}: ${kind}, ${detail}`),
     );
+    const [first] = found;
+    return first && `findings: ${found.length}; the first is ${first}`;
+  }
+
+  #failuresText(): string | undefined {
+    const failures = [...this.#failures].map(([key, reason]) => `${key} (${reason})`);
+    return failures.length > 0 ? `not checked: ${failures.join(', ')}` : undefined;
+  }
+
+  #lateText(): string | undefined {
     const late = this.#stored
       .filter(({ lateMs }) => isBeyondBound(lateMs, this.settings.verificationMs))
       .map(({ part }) => part);
-    const degradations = [
-      ...(found.length > 0 ? [`findings: ${found.length}; the first is ${found[0] ?? ''}`] : []),
-      ...(this.#failures.size > 0
-        ? [
-            `not checked: ${[...this.#failures].map(([part, why]) => `${part} (${why})`).join(', ')}`,
-          ]
-        : []),
-      ...(late.length > 0 ? [`the checks are late: ${late.join(', ')}`] : []),
-    ];
-    return {
-      isReady: true,
-      ...(degradations.length > 0 && { degradation: degradations.join('; ') }),
-    };
+    return late.length > 0 ? `the checks are late: ${late.join(', ')}` : undefined;
   }
+}
+
+function failureKey(part: string, kind: CheckKind): string {
+  return `${part} ${kind}`;
 }

@@ -313,6 +313,10 @@ describe('a head beyond any log', () => {
     await verifier.pass();
     const kinds = (await verifier.findings()).map(({ kind }) => kind);
     expect(kinds.toSorted()).toEqual(['column-differs', 'head-added']);
+    const { verification } = await verifier.readiness.ask();
+    expect(verification).toMatchObject({
+      degradation: expect.stringMatching(/^findings: 2;/) as string,
+    });
     await superuser.query('DELETE FROM audit_head WHERE size = 9223372036854775807');
     await superuser.query(ALICE);
     await verifier.pass();

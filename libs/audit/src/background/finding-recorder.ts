@@ -33,25 +33,18 @@ export class FindingRecorder {
    * Logs what is new, and what is no longer found. Each once, by the replica that checked it. A check that
    * failed is damage when the next one of its slice fails as well: an entry of the log is for good.
    */
-  note({ part, before, after, found }: PartCheck): void {
+  note(check: PartCheck): void {
+    const { part, before } = check;
     const pending = this.#pending.get(part) ?? [];
-    const isKnown = (one: Finding): boolean => before.some((other) => isSameFinding(other, one));
-    const isTriedAgain = (one: Finding): boolean => one.kind === CHECK_FAILED && !isKnown(one);
-    for (const { kind, detail } of found.filter(isTriedAgain)) {
+    const { unconfirmed, added, gone } = classify(check, pending);
+    for (const { kind, detail } of unconfirmed) {
       this.logger.warn({ part, kind, detail }, 'slice not checked yet');
     }
-    const added = found
-      .filter((one) => !isTriedAgain(one))
-      .filter((one) => !pending.some(({ finding }) => isSameFinding(finding, one)))
-      .map((finding): Pending => ({ finding, isLogged: false }));
-    for (const one of added) if (!isKnown(one.finding)) this.#logFound(part, one);
-    this.#pending.set(part, [...pending, ...added].slice(-MAX_FINDINGS));
-    // Others are left out of a full list.
-    if (after.length >= MAX_FINDINGS) return;
-    for (const one of before) {
-      if (after.some((other) => isSameFinding(other, one))) continue;
-      if (one.kind === CHECK_FAILED && one.isRecorded !== true) continue;
-      this.logger.warn({ part, kind: one.kind, detail: one.detail }, 'damage not found again');
+    const more = added.map((finding): Pending => ({ finding, isLogged: false }));
+    for (const one of more) if (!isAmong(before, one.finding)) this.#logFound(part, one);
+    this.#pending.set(part, [...pending, ...more].slice(-MAX_FINDINGS));
+    for (const { kind, detail } of gone) {
+      this.logger.warn({ part, kind, detail }, 'damage not found again');
     }
   }
 
@@ -112,6 +105,38 @@ export class FindingRecorder {
     this.logger.error({ part, kind, detail }, 'damage found');
     pending.isLogged = true;
   }
+}
+
+/** What a check says about findings. */
+interface ClassifiedFindings {
+  /** Checks that failed for the first time: damage only when the next check of the slice fails as well. */
+  readonly unconfirmed: readonly Finding[];
+  /** Damage that is not among the pending findings. The log may have it from an earlier check. */
+  readonly added: readonly Finding[];
+  /** Damage of earlier checks that is no longer found. */
+  readonly gone: readonly Finding[];
+}
+
+function classify(
+  { before, after, found }: PartCheck,
+  pending: readonly Pending[],
+): ClassifiedFindings {
+  const isFirstFailure = (one: Finding): boolean =>
+    one.kind === CHECK_FAILED && !isAmong(before, one);
+  const wasDamage = ({ kind, isRecorded }: Finding): boolean =>
+    kind !== CHECK_FAILED || isRecorded === true;
+  const known = pending.map(({ finding }) => finding);
+  // A full list leaves findings out, which are not gone.
+  const isWhole = after.length < MAX_FINDINGS;
+  return {
+    unconfirmed: found.filter(isFirstFailure),
+    added: found.filter((one) => !isFirstFailure(one) && !isAmong(known, one)),
+    gone: isWhole ? before.filter((one) => wasDamage(one) && !isAmong(after, one)) : [],
+  };
+}
+
+function isAmong(findings: readonly Finding[], one: Finding): boolean {
+  return findings.some((other) => isSameFinding(other, one));
 }
 
 /** Another replica has recorded the findings, or a check is changing them. */

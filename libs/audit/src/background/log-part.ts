@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { Transaction } from '#libs/platform';
 import type { TreeFrontier } from '#libs/transparency-log';
 import { LogKeys } from '../log/log-keys.js';
+import { IS_SIZE, logSize } from '../postgres/log-queries.js';
 import type { AuditFault } from '../verify/audit-fault.js';
 import { DatabaseVerifier } from '../verify/database-verifier.js';
 import { checkOrReport } from './check-or-report.js';
@@ -24,8 +25,6 @@ const LOST_SIGNING_KEYS: Finding = {
   kind: 'signing-key-differs',
   detail: 'the first row of the keys that signed checkpoints is missing',
 };
-/** Sizes that an index of an entry can have: a row with another is none of the log. */
-const IS_SIZE = `size BETWEEN 0 AND ${Number.MAX_SAFE_INTEGER}`;
 
 /** Entries, personal values, tiles, heads and keys of the log, from head to head. */
 @Injectable()
@@ -40,7 +39,7 @@ export class LogPart implements VerifiedPart {
   ) {}
 
   async check(transaction: Transaction, position: PartPosition): Promise<CheckedSlice> {
-    const size = await newestSize(transaction);
+    const size = await logSize(transaction);
     const { next, verified, signedFrom } = await confirmedPosition(transaction, position, size);
     const firstSigned = await firstSigningKeys(transaction);
     const isLost = signedFrom !== undefined && signedFrom < (firstSigned ?? Infinity);
@@ -69,7 +68,7 @@ export class LogPart implements VerifiedPart {
     transaction: Transaction,
     position: PartPosition,
   ): Promise<CheckedPlaces | undefined> {
-    const size = await newestSize(transaction);
+    const size = await logSize(transaction);
     const { verified } = await confirmedPosition(transaction, position, size);
     if (verified === undefined || verified >= size) return undefined;
     const end = await sliceEnd(transaction, verified);
@@ -145,13 +144,6 @@ export function verifiedEntries({ verified }: PartPosition): number | undefined 
 function toFinding({ kind, index, endIndex, detail }: AuditFault, start: number): Finding {
   const where = endIndex > index + 1 ? `entries ${index} to ${endIndex - 1}` : `entry ${index}`;
   return { place: String(start), kind, detail: `${where}: ${detail}`, cause: `${kind}: ${detail}` };
-}
-
-async function newestSize(transaction: Transaction): Promise<number> {
-  const [row] = await transaction.query<{ size: string | null }[]>(
-    `SELECT max(size) AS size FROM audit_head WHERE ${IS_SIZE}`,
-  );
-  return Number(row?.size ?? 0);
 }
 
 /** The last size of a head within a slice, at least that of the next head. */

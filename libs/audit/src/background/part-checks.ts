@@ -6,10 +6,11 @@ import {
   type Transaction,
 } from '#libs/platform';
 import { truncate } from '../entry/sanitize.js';
+import { logSize } from '../postgres/log-queries.js';
 import {
   type CheckedPlaces,
   type Finding,
-  keepKnown,
+  carryOver,
   mergeFindings,
   type PartPosition,
   type VerifiedPart,
@@ -24,6 +25,9 @@ export interface PartCheck {
   /** Those of `after` that this check found itself. */
   readonly found: readonly Finding[];
 }
+
+/** Of what was added to a part, of a slice with findings again, or of the slice that is due in the pass. */
+export type CheckKind = 'new' | 'again' | 'due';
 
 /** A part could not be checked. The others can. */
 export class PartFailed extends Error {
@@ -69,7 +73,7 @@ export class PartChecks {
       const state = (await store.read([part.name]))[0];
       if (!part.checkNew || !state || Object.keys(state.position).length === 0) return undefined;
       const checked = await part.checkNew(transaction, state.position).catch(failing(part));
-      return checked && keep(store, transaction, state, checked);
+      return checked && storeResult(store, transaction, state, checked);
     });
   }
 
@@ -87,7 +91,7 @@ export class PartChecks {
       if (!state || !slice) return undefined;
       const { found, isChecked } = await part.check(transaction, slice).catch(failing(part));
       const { position } = state;
-      return keep(store, transaction, state, { position, slice, found, isChecked });
+      return storeResult(store, transaction, state, { position, slice, found, isChecked });
     });
   }
 
@@ -125,7 +129,7 @@ export class PartChecks {
       if (!part || !due) return undefined;
       this.#turns.set(part.name, (this.#turn += 1));
       const checked = await part.check(transaction, due.position).catch(failing(part));
-      return keep(store, transaction, due, checked);
+      return storeResult(store, transaction, due, checked);
     });
   }
 
@@ -157,7 +161,7 @@ function failing({ name }: VerifiedPart): (error: unknown) => never {
   };
 }
 
-async function keep(
+async function storeResult(
   store: VerificationStore,
   transaction: Transaction,
   { part, findings: before, position }: StoredPart,
@@ -166,7 +170,7 @@ async function keep(
   const slice = checked.slice ?? position;
   const found = checked.found.map((one) => ({ ...shortened(one), slice }));
   const merged = mergeFindings(before, checked.isChecked, found);
-  const after = keepKnown(before, merged, await logSize(transaction));
+  const after = carryOver(before, merged, await logSize(transaction));
   await store.write(part, checked, after);
   const isFound = (_: Finding, nth: number): boolean => found.some((one) => one === merged[nth]);
   return { part, before, after, found: after.filter(isFound) };
@@ -179,11 +183,4 @@ function shortened({ place, kind, detail, cause }: Finding): Finding {
     detail: truncate(detail, MAX_TEXT),
     ...(cause !== undefined && { cause: truncate(cause, MAX_TEXT) }),
   };
-}
-
-async function logSize(transaction: Transaction): Promise<number> {
-  const [row] = await transaction.query<{ size: string | null }[]>(
-    'SELECT max(size) AS size FROM audit_head',
-  );
-  return Number(row?.size ?? 0);
 }

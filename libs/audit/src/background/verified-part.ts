@@ -90,7 +90,7 @@ export function isSameFinding(
  *
  * @param logSize entries of the log now
  */
-export function keepKnown(
+export function carryOver(
   before: readonly Finding[],
   after: readonly Finding[],
   logSize: number,

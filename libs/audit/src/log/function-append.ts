@@ -13,7 +13,7 @@ import {
 } from '../postgres/append-statements.js';
 import { Flight, type Step, type StepRows, unnamed } from '../postgres/flight.js';
 import type { AuditSettings } from '../settings.js';
-import type { FrontierCache } from './frontier-cache.js';
+import type { KnownLog } from './known-log.js';
 
 /** What `FunctionAppend.run` has done: rejected, or committed unless there is an error of the commit. */
 type FunctionOutcome<T> = { readonly rejection: unknown } | (T & { readonly error: unknown });
@@ -30,7 +30,7 @@ interface FunctionLog {
 export class FunctionAppend {
   constructor(
     private readonly database: Database,
-    private readonly cache: FrontierCache,
+    private readonly known: KnownLog,
     private readonly settings: AuditSettings,
   ) {}
 
@@ -52,7 +52,7 @@ export class FunctionAppend {
           NEWEST_CHECKPOINT,
         ]);
         const head = toHead(headRows);
-        const frontier = await this.cache.frontierAt(head, transaction);
+        const frontier = await this.known.frontierAt(head, transaction);
         await write(transaction).catch((error: unknown) => {
           throw new WriteRejected(error);
         });

@@ -1,19 +1,12 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { Database, Logger, sqlState } from '#libs/platform';
-import {
-  hashLeaf,
-  type NoteSigner,
-  signCheckpoint,
-  type TreeFrontier,
-} from '#libs/transparency-log';
-import { type EncodedEntry, withRecordedAt } from '../entry/encode-entry.js';
+import type { TreeFrontier } from '#libs/transparency-log';
 import {
   type Addition,
   BEGIN,
   beginAppend,
   COMMIT,
   copyEntries,
-  fingerprintKeys,
   insertHead,
   leafHashesAfter,
   type LogHead,
@@ -33,54 +26,26 @@ import {
   verdictStep,
 } from '../postgres/change-steps.js';
 import { FlightLost, type Step, type StepRows } from '../postgres/flight.js';
-import { type Backend, EXPIRED, LogConnection } from '../postgres/log-connection.js';
-import { bufferOf, type LogQuery, type SignedHead } from '../postgres/log-queries.js';
+import { type Backend, LogConnection } from '../postgres/log-connection.js';
 import { auditSettings, type AuditSettings } from '../settings.js';
-import type { AuditEvent } from '../trail/audit-event.js';
+import type { RowChange, TransactionalWrite } from '../trail/transactional-write.js';
 import {
-  rejectionOf,
-  type RowChange,
-  type TransactionalWrite,
-} from '../trail/transactional-write.js';
+  type AppendOutcome,
+  type AppendResult,
+  assignIndexes,
+  entriesOf,
+  headOf,
+  outcomeOfFailure,
+} from './append-results.js';
 import { CheckpointSigners } from './checkpoint-signers.js';
 import { ClockBound } from './clock-bound.js';
 import { CommitCheck } from './commit-check.js';
-import { FrontierCache, MAX_FOLLOWED_ENTRIES } from './frontier-cache.js';
+import { MAX_FOLLOWED_ENTRIES } from './frontier-cache.js';
 import { FunctionAppend } from './function-append.js';
+import { KnownLog } from './known-log.js';
 import { LogOrigin } from './log-origin.js';
-
-/** A call of `AuditTrail.recordAll` that waits for its commit. Committed whole or rejected whole. */
-export interface PendingRecord {
-  readonly events: readonly AuditEvent[];
-  readonly write: TransactionalWrite | undefined;
-  readonly encoded: readonly EncodedEntry[];
-}
-
-/** The records of one append. */
-export interface PendingBatch {
-  /** In the order of their entries. One alone when its write is a function. */
-  readonly records: readonly PendingRecord[];
-  /**
-   * Leaves out records whose callers are gone, and adds those that have arrived since. Called before any
-   * of them is sent, when this process has waited for the lock.
-   */
-  readonly refill: () => void;
-}
-
-/** The entries of a record with the index of the first, or the error of its write. */
-export type AppendResult =
-  | { readonly firstIndex: number; readonly entries: readonly EncodedEntry[] }
-  | Rejection;
-
-interface Rejection {
-  readonly rejection: unknown;
-}
-
-/** A result for each record of the batch as it is then, and the new head unless every record was rejected. */
-export interface AppendOutcome {
-  readonly results: readonly AppendResult[];
-  readonly head?: SignedHead;
-}
+import { type PendingBatch, type PendingRecord, rowChange, timesOf } from './pending-batch.js';
+import { isConstraint, isRefusal, isValueRefusal } from './refusals.js';
 
 /** The log under the lock of this process. */
 interface LockedLog {
@@ -98,11 +63,8 @@ interface AppendPlan {
   readonly changes: readonly ChangeGroup[];
 }
 
-/** Raised by the functions of the schema. */
+/** Raised by a function of the schema. */
 const HEAD_MOVED = 'AU001';
-const CHANGE_REJECTED = 'AU002';
-const CONSTRAINT_VIOLATION_CLASS = '23';
-const VALUE_REFUSAL_CLASS = '22';
 /** Batches that read the head first after another process was seen to append. */
 const BATCHES_AFTER_CONTENTION = 50;
 
@@ -118,28 +80,22 @@ const BATCHES_AFTER_CONTENTION = 50;
  */
 @Injectable()
 export class Sequencer {
-  readonly #cache = new FrontierCache();
-  readonly #knownKeys = new Set<string>();
-  #newestSigningKeys: readonly string[] | undefined;
+  readonly #log: KnownLog;
   readonly #functions: FunctionAppend;
   readonly #check: CommitCheck;
   #batchesInTwo = 0;
-  /** The name of the log after the newest head that this process has read. */
-  #origin: string;
-  /** Read before the lock, so that Key Vault does not prolong it. */
-  #signers: readonly NoteSigner[] = [];
 
   constructor(
     private readonly connection: LogConnection,
     database: Database,
-    private readonly signers: CheckpointSigners,
-    private readonly origins: LogOrigin,
+    signers: CheckpointSigners,
+    origins: LogOrigin,
     private readonly clockBound: ClockBound,
     logger: Logger,
     @Inject(auditSettings.key) settings: AuditSettings,
   ) {
-    this.#origin = settings.origin;
-    this.#functions = new FunctionAppend(database, this.#cache, settings);
+    this.#log = new KnownLog(signers, origins, settings.origin);
+    this.#functions = new FunctionAppend(database, this.#log, settings);
     this.#check = new CommitCheck(connection, logger, settings);
   }
 
@@ -151,25 +107,14 @@ export class Sequencer {
    * @throws any error when nothing was committed
    */
   async append(batch: PendingBatch, timeoutMs: number): Promise<AppendOutcome> {
-    this.#signers = await this.signers.current(this.#origin);
+    await this.#log.readSigners();
     await this.clockBound.assertWithin(timesOf(batch.records));
     const [first] = batch.records;
     if (typeof first?.write === 'function') {
       return this.#appendWithFunction(first, first.write);
     }
-    const known = this.#cache.known;
-    if (known && this.#batchesInTwo === 0) {
-      try {
-        return await this.#appendInOne(batch.records, known, known.frontier, timeoutMs);
-      } catch (error) {
-        if (isRefusal(error)) return this.#appendWhatHolds(batch.records, timeoutMs);
-        if (sqlState(error) !== HEAD_MOVED) throw error;
-        this.#batchesInTwo = BATCHES_AFTER_CONTENTION;
-      }
-    }
-    this.#batchesInTwo = Math.max(0, this.#batchesInTwo - 1);
     try {
-      return await this.#appendInTwo(batch, timeoutMs);
+      return await this.#appendTogether(batch, timeoutMs);
     } catch (error) {
       if (!isRefusal(error)) throw error;
       return this.#appendWhatHolds(batch.records, timeoutMs);
@@ -182,6 +127,21 @@ export class Sequencer {
     await this.connection.close();
   }
 
+  /** In one flight, or in two where another process appends as well. */
+  async #appendTogether(batch: PendingBatch, timeoutMs: number): Promise<AppendOutcome> {
+    const known = this.#log.head;
+    if (known && this.#batchesInTwo === 0) {
+      try {
+        return await this.#appendInOne(batch.records, known, known.frontier, timeoutMs);
+      } catch (error) {
+        if (sqlState(error) !== HEAD_MOVED) throw error;
+        this.#batchesInTwo = BATCHES_AFTER_CONTENTION;
+      }
+    }
+    this.#batchesInTwo = Math.max(0, this.#batchesInTwo - 1);
+    return this.#appendInTwo(batch, timeoutMs);
+  }
+
   async #appendInOne(
     records: readonly PendingRecord[],
     known: LogHead,
@@ -189,7 +149,7 @@ export class Sequencer {
     timeoutMs: number,
   ): Promise<AppendOutcome> {
     const results = assignIndexes(records, known);
-    const addition = this.#additionOf(results, frontier);
+    const addition = this.#log.additionOf(entriesOf(results), frontier);
     const changes = groupChanges(records.map(({ write }) => rowChange(write)));
     const steps = [
       beginAppend(timeoutMs, known),
@@ -197,7 +157,7 @@ export class Sequencer {
       // The lock comes last, when the server has received the rows: it is held for as short as possible.
       lockHeadAt(known),
       ...changes.map(expectingStep),
-      ...insertHead(addition, { fingerprint: this.#knownKeys, signing: this.#newestSigningKeys }),
+      ...insertHead(addition, this.#log.keys),
     ];
     await this.#commit(steps, addition, timeoutMs, await this.connection.connect());
     return { results, head: headOf(addition) };
@@ -249,12 +209,11 @@ export class Sequencer {
         await this.connection.fly([ROLLBACK], timeoutMs);
         return { results };
       }
-      const addition = this.#additionOf(results, locked.frontier);
+      const addition = this.#log.additionOf(entriesOf(results), locked.frontier);
       const steps = [
         ...changes.map(expectingStep),
         ...copyEntries(addition.entries, addition.fromSize),
-        // Another process may have other keys than this one has noted.
-        ...insertHead(addition, { fingerprint: this.#knownKeys, signing: undefined }),
+        ...insertHead(addition, this.#log.keys),
         COMMIT,
       ];
       await this.#commit(steps, addition, timeoutMs, backend);
@@ -272,7 +231,7 @@ export class Sequencer {
     backend: Backend,
     changes: readonly ChangeGroup[],
   ): Promise<LockedLog> {
-    const knownSize = this.#cache.known?.size ?? 0;
+    const knownSize = this.#log.head?.size ?? 0;
     const [, headRows = [], checkpointRows = [], hashRows = [], ...verdicts] =
       await this.connection.fly(
         [
@@ -286,11 +245,11 @@ export class Sequencer {
         backend,
       );
     // The head may be one of another process, whatever becomes of this append.
-    this.#newestSigningKeys = undefined;
+    this.#log.forgetSigningKeys();
     const head = toHead(headRows);
-    await this.#follow(toCheckpoint(checkpointRows), this.connection);
+    await this.#log.follow(toCheckpoint(checkpointRows), this.connection);
     const followed = toLeafHashes(hashRows);
-    const frontier = await this.#cache.frontierAt(head, this.connection, followed);
+    const frontier = await this.#log.frontierAt(head, this.connection, followed);
     return { head, frontier, verdicts };
   }
 
@@ -315,12 +274,12 @@ export class Sequencer {
     timeoutMs: number,
     error: unknown,
   ): Promise<AppendOutcome> {
-    if (records.length === 1) return this.#resultsOfFailure(records, error);
+    if (records.length === 1) return outcomeOfFailure(records, error);
     const middle = Math.ceil(records.length / 2);
     const outcomes: AppendOutcome[] = [];
     for (const half of [records.slice(0, middle), records.slice(middle)]) {
       const outcome = await this.#appendWhatHolds(half, timeoutMs).catch((failure: unknown) =>
-        this.#resultsOfFailure(half, failure),
+        outcomeOfFailure(half, failure),
       );
       outcomes.push(outcome);
     }
@@ -328,32 +287,23 @@ export class Sequencer {
     return { results: outcomes.flatMap(({ results }) => results), ...(head && { head }) };
   }
 
-  #resultsOfFailure(batch: readonly PendingRecord[], failure: unknown): AppendOutcome {
-    return {
-      results: batch.map(({ write }) => {
-        const change = rowChange(write);
-        return { rejection: change ? rejectionOf(change, failure) : failure };
-      }),
-    };
-  }
-
   async #appendWithFunction(
     record: PendingRecord,
     write: Exclude<TransactionalWrite, RowChange>,
   ): Promise<AppendOutcome> {
-    this.#newestSigningKeys = undefined;
+    this.#log.forgetSigningKeys();
     const outcome = await this.#functions.run(
       write,
       async ({ head, frontier, checkpoint, transaction }) => {
-        await this.#follow(checkpoint, transaction);
+        await this.#log.follow(checkpoint, transaction);
         const results = assignIndexes([record], head);
-        return { results, addition: this.#additionOf(results, frontier) };
+        return { results, addition: this.#log.additionOf(entriesOf(results), frontier) };
       },
     );
     if ('rejection' in outcome) return { results: [outcome] };
     const { addition, results, error } = outcome;
     if (error !== undefined && !(await this.#check.isCommitted(addition))) throw error as Error; // of pg or TypeORM
-    this.#remember(addition);
+    this.#log.remember(addition);
     return { results, head: headOf(addition) };
   }
 
@@ -370,91 +320,6 @@ export class Sequencer {
       if (!(error instanceof FlightLost)) throw error;
       if (!(await this.#check.isCommitted(addition, backend))) throw error;
     }
-    this.#remember(addition);
+    this.#log.remember(addition);
   }
-
-  #remember(addition: Addition): void {
-    const { appended, root, entries } = addition;
-    const recordedAtMs = entries.at(-1)?.recordedAtMs ?? 0;
-    this.#cache.remember({ frontier: appended.frontier, root, recordedAtMs });
-    for (const key of fingerprintKeys(addition).keys()) this.#knownKeys.add(key);
-    this.#newestSigningKeys = addition.signingKeys;
-  }
-
-  /** Another process may have continued the log under another name. @throws LogOriginDiffers */
-  async #follow(checkpoint: string | undefined, query: LogQuery): Promise<void> {
-    const origin = await this.origins.after(checkpoint, query, this.#origin);
-    if (origin === this.#origin) return;
-    this.#origin = origin;
-    this.#signers = await this.signers.current(origin);
-  }
-
-  #additionOf(results: readonly AppendResult[], frontier: TreeFrontier): Addition {
-    const entries = results.flatMap((result) => ('entries' in result ? result.entries : []));
-    const leafHashes = entries.map(({ leaf }) => hashLeaf(leaf));
-    const appended = frontier.append(leafHashes);
-    const root = bufferOf(appended.frontier.root());
-    const origin = this.#origin;
-    const signers = this.#signers;
-    const checkpoint = signCheckpoint({ origin, size: appended.frontier.size, root }, signers);
-    const signingKeys = signers.map(({ verifier }) => verifier.toString()).sort();
-    return {
-      fromSize: frontier.size,
-      entries,
-      leafHashes,
-      appended,
-      root,
-      checkpoint,
-      signingKeys,
-    };
-  }
-}
-
-function* timesOf(records: readonly PendingRecord[]): Generator<number> {
-  for (const { encoded } of records) for (const { recordedAtMs } of encoded) yield recordedAtMs;
-}
-
-/** Whether a change does not hold, or the server refuses a value. */
-function isRefusal(error: unknown): boolean {
-  return sqlState(error) === CHANGE_REJECTED || isConstraint(error) || isValueRefusal(error);
-}
-
-/** A flight that has expired fails with a code of the same class. */
-function isValueRefusal(error: unknown): boolean {
-  const state = sqlState(error);
-  return state?.startsWith(VALUE_REFUSAL_CLASS) === true && state !== EXPIRED;
-}
-
-function isConstraint(error: unknown): boolean {
-  return sqlState(error)?.startsWith(CONSTRAINT_VIOLATION_CLASS) ?? false;
-}
-
-function rowChange(write: TransactionalWrite | undefined): RowChange | undefined {
-  if (typeof write === 'function') throw new Error('a function is appended alone');
-  return write;
-}
-
-function headOf({ appended, checkpoint }: Addition): SignedHead {
-  return { size: appended.frontier.size, checkpoint };
-}
-
-function assignIndexes(
-  records: readonly PendingRecord[],
-  head: Omit<LogHead, 'root'> | undefined,
-  rejections: ReadonlyMap<number, unknown> = new Map(),
-): AppendResult[] {
-  let index = head?.size ?? 0;
-  let timeMs = head?.recordedAtMs ?? 0;
-  return records.map(({ encoded }, nth) => {
-    if (rejections.has(nth)) return { rejection: rejections.get(nth) };
-    const firstIndex = index;
-    const entries = encoded.map((entry) => {
-      // Times in the log never decrease, even when the clock of another process is ahead.
-      const placed = entry.recordedAtMs < timeMs ? withRecordedAt(entry, timeMs) : entry;
-      timeMs = placed.recordedAtMs;
-      return placed;
-    });
-    index += entries.length;
-    return { firstIndex, entries };
-  });
 }

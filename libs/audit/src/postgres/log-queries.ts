@@ -31,6 +31,17 @@ export async function readSignedHead(
   return row && { size: Number(row.size), checkpoint: row.checkpoint };
 }
 
+/** SQL: sizes that a log can have. A row of `audit_head` with another one is no head of the log. */
+export const IS_SIZE = `size BETWEEN 0 AND ${Number.MAX_SAFE_INTEGER}`;
+
+/** Reads how many entries the log has; no signature is verified for it. */
+export async function logSize(query: LogQuery): Promise<number> {
+  const [row] = await query.query<{ size: string | null }[]>(
+    `SELECT max(size) AS size FROM audit_head WHERE ${IS_SIZE}`,
+  );
+  return Number(row?.size ?? 0);
+}
+
 /** Reads the leaf hashes from index `from` up to, but not including, `end`. */
 export async function readLeafHashes(
   manager: LogQuery,

@@ -28,7 +28,7 @@ export interface TimeSpan {
 }
 
 /** A row of `audit_personal`, if there is one, with the hash that the log has for its entry. */
-interface KeptRow extends PersonalRow {
+interface PersonalValuesRow extends PersonalRow {
   /** Which of the rows it is of, counted from 1. */
   readonly nth: number;
   readonly leaf_hash: Buffer | null;
@@ -122,7 +122,7 @@ export class EntryRepository {
    */
   async withPersonalValues(rows: readonly EntryRow[]): Promise<AuditEntryRecord[]> {
     if (rows.length === 0) return [];
-    const kept = await this.database.query<KeptRow>(
+    const found = await this.database.query<PersonalValuesRow>(
       `SELECT k.nth::integer AS nth, p.whose, p.client_address, p.user_agent, p.display_name, p.salts,
          substring(h.leaf_hashes FROM (${HASH_BYTES} * (k.entry_index - h.from_size))::integer + 1
                    FOR ${HASH_BYTES}) AS leaf_hash
@@ -136,7 +136,7 @@ export class EntryRepository {
         bigintArray(rows.map(({ entry_index: index }) => Number(index))),
       ],
     );
-    const byRow = Map.groupBy(kept, ({ nth }) => nth);
+    const byRow = Map.groupBy(found, ({ nth }) => nth);
     const records = await mapInSlices([...rows.entries()], ([nth, row]) => {
       const personalRows = byRow.get(nth + 1) ?? [];
       const entry = tryParseAuditEntry(row.leaf);

@@ -6,7 +6,11 @@ import type { AuditEntryRecord } from '../entry/audit-entry.js';
 import { EntrySearch } from './entry-search.js';
 import { ENTRY_ROW } from './search-statement.js';
 import { TokenFingerprints } from '../fingerprints/token-fingerprints.js';
-import { type RecordedRevocation, TokenRevocations } from './token-revocations.js';
+import {
+  type RecordedRevocation,
+  RecordedRevocations,
+  type RevocationLookup,
+} from './recorded-revocations.js';
 
 /** What a trace begins with. */
 export type TracedToken =
@@ -61,7 +65,7 @@ export class TokenTracer {
     private readonly entries: EntryRepository,
     private readonly search: EntrySearch,
     private readonly fingerprints: TokenFingerprints,
-    private readonly revocations: TokenRevocations,
+    private readonly revocations: RecordedRevocations,
     private readonly clock: Clock,
   ) {}
 
@@ -103,7 +107,7 @@ export class TokenTracer {
     const entries = await this.entries.withPersonalValues(rows);
     const ids = [...new Set(entries.flatMap((one) => one.entry.target?.communicationUserId ?? []))];
     if (ids.length === 0) return { entries, tokens: [], liveSiblings: [] };
-    const revocationOf = await this.revocations.of(ids, this.#earliestLive());
+    const revocationOf = await this.revocations.find(ids, this.#earliestLive());
     const others = await this.#others(ids, fingerprints);
     const live = others.filter(
       (one) => revocationOf(one).confirmedAt === undefined && this.#isValid(one),
@@ -131,7 +135,7 @@ export class TokenTracer {
   #stateOf(
     { entry: { token, target } }: AuditEntryRecord,
     entries: readonly AuditEntryRecord[],
-    revocationOf: (entry: AuditEntryRecord) => RecordedRevocation,
+    revocationOf: RevocationLookup,
   ): TracedTokenState {
     const fingerprint = token?.fingerprint ?? '';
     const own = entries.filter(({ entry }) => entry.token?.fingerprint === fingerprint);

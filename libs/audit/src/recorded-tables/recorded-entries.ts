@@ -52,7 +52,7 @@ export function recordedNear(time: string): string {
       ORDER BY recorded_at DESC, entry_index DESC LIMIT 1)`;
 }
 
-/** The entries with one of the actions that succeeded, in the order of the log. */
+/** The entries with one of the actions, whatever their outcome, in the order of the log. */
 export async function entriesOfActions(
   transaction: Transaction,
   actions: readonly string[],

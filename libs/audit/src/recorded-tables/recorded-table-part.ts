@@ -6,6 +6,7 @@ import type {
   PartPosition,
   VerifiedPart,
 } from '../background/verified-part.js';
+import { logSize } from '../postgres/log-queries.js';
 import { readKeptEntries } from './recorded-entries.js';
 import type { RecordedTable, RowDifference } from './recorded-table.js';
 import { entriesAfter, FIRST_ID, FIRST_INDEX, rowsAfter } from './table-slices.js';
@@ -61,7 +62,9 @@ export class RecordedTablePart implements VerifiedPart {
     return {
       position: until === undefined ? {} : { entry: until },
       progress:
-        until === undefined ? 1 : 0.5 + Math.min(1, until / (await logSize(transaction))) / 2,
+        until === undefined
+          ? 1
+          : 0.5 + Math.min(1, until / Math.max(1, await logSize(transaction))) / 2,
       isComplete: until === undefined,
       found: await checkOrReport(transaction, slice, async (inner) => {
         const kept = await readKeptEntries(inner);
@@ -101,11 +104,4 @@ export class RecordedTablePart implements VerifiedPart {
       ...(kind === 'column-differs' && { cause: `${kind}: ${detail}` }),
     };
   }
-}
-
-async function logSize(transaction: Transaction): Promise<number> {
-  const [row] = await transaction.query<{ size: string | null }[]>(
-    'SELECT max(size) AS size FROM audit_head',
-  );
-  return Math.max(1, Number(row?.size ?? 0));
 }

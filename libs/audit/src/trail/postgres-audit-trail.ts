@@ -13,7 +13,8 @@ import {
 import { encodeEntry, withRecordedAt } from '../entry/encode-entry.js';
 import { AuditUnavailable } from '../errors.js';
 import { RollbackDetector } from '../log/rollback-detector.js';
-import { type AppendResult, Sequencer } from '../log/sequencer.js';
+import type { AppendResult } from '../log/append-results.js';
+import { Sequencer } from '../log/sequencer.js';
 import { AuditMetrics } from '../metrics.js';
 import { FlightLost } from '../postgres/flight.js';
 import { COMMIT_SPAN } from './commit-span.js';

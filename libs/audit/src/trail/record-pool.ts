@@ -1,6 +1,6 @@
 import type { Context } from '@opentelemetry/api';
 import type { EncodedEntry } from '../entry/encode-entry.js';
-import type { PendingRecord } from '../log/sequencer.js';
+import type { PendingRecord } from '../log/pending-batch.js';
 import type { AuditReceipt, RecordOptions } from './audit-trail.js';
 
 /** A record that waits for its commit, with the means to settle its caller. */

@@ -8,7 +8,13 @@ import {
   type TracedToken,
 } from '#libs/audit';
 import { auditPart, type CompositionOptions } from '#libs/composition';
-import { isOfCaller, tokenIdOf, tokensIn, tokenToTrace } from '#libs/token-text';
+import {
+  isCallerToken,
+  likeliestIssued,
+  MAX_TEXT_LENGTH,
+  tokenIdOf,
+  tokensIn,
+} from '#libs/token-text';
 import { operatorActor, type OperatorOptions, withPart } from '../service-part.js';
 import { printable } from './printable.js';
 import { print } from '../../standard-output.js';
@@ -48,7 +54,9 @@ async function traceRequest({
   const input =
     tokenFile === undefined ? await text(process.stdin) : readFileSync(tokenFile, 'utf8');
   if (input.trim() === '') throw new Error('There is no token on standard input.');
-  const found = tokenToTrace(tokensIn(input));
+  const found = likeliestIssued(tokensIn(input));
+  if (!found && input.length > MAX_TEXT_LENGTH)
+    throw new Error(`The first ${MAX_TEXT_LENGTH} characters have no whole token.`);
   if (!found) throw new Error('This is no token: a whole one has three parts.');
   return { token: found.token };
 }
@@ -61,7 +69,7 @@ function withoutLeaves(name: string, value: unknown): unknown {
 /** What to say when nothing was found: of a token of a caller, the log never has an entry. */
 function nothingFound(request: TracedToken): string {
   const [token] = 'token' in request ? tokensIn(request.token) : [];
-  if (!token || !isOfCaller(token)) return 'The log has no such token.';
+  if (!token || !isCallerToken(token)) return 'The log has no such token.';
   const id = tokenIdOf(token);
   return `This is a token of a caller, not one that this service issued: --token-id ${id === undefined ? '<its uti or jti>' : printable(id)} finds what was issued to it.`;
 }

@@ -7,12 +7,13 @@ import { FailureMessage } from '../../shell/failure-message.js';
 import { takeText } from '../../shell/handed-text.js';
 import { readTraced, type Traced, tracedId, type TracedText } from '../../shell/recognise.js';
 import { Waiting } from '../../shell/waiting.js';
-import { keptOf, tracedBefore } from './kept-trace.js';
+import { MAX_TEXT_LENGTH } from '#libs/token-text';
+import { bookmarkOf, tracedFrom } from './trace-bookmark.js';
 import { TraceResult } from './trace-result.js';
 
-function keep(traced: Traced, found?: Trace): void {
+function bookmark(traced: Traced, found?: Trace): void {
   const { parameters } = address();
-  go({ parameters, personal: keptOf(traced, found), replaces: true });
+  go({ parameters, personal: bookmarkOf(traced, found), replaces: true });
 }
 
 type State =
@@ -35,11 +36,11 @@ export default function TracePage(): ReactNode {
     request.current?.abort();
     const { signal } = (request.current = new AbortController());
     setState({ is: 'running' });
-    keep(traced);
+    bookmark(traced);
     try {
       const found = await api.json<Trace>('POST', '/v1/audit/trace', { body: by, signal });
       if (signal.aborted) return;
-      keep(traced, found);
+      bookmark(traced, found);
       setState({ is: 'found', trace: found, what });
     } catch (error) {
       if (signal.aborted) return;
@@ -61,7 +62,7 @@ export default function TracePage(): ReactNode {
   };
   useEffect(() => {
     field.current?.focus();
-    const before = tracedBefore(address().personal);
+    const before = tracedFrom(address().personal);
     if (before) void trace(before);
     return () => {
       request.current?.abort();
@@ -113,7 +114,8 @@ export default function TracePage(): ReactNode {
       {state.is === 'unreadable' && (
         <p role="alert">
           This is neither a token, nor the id of one, nor a fingerprint. A token that is cut short
-          can’t be traced: paste all three of its parts.
+          can’t be traced: paste all three of its parts. Of a long text only the first{' '}
+          {MAX_TEXT_LENGTH.toLocaleString('en')} characters are searched.
         </p>
       )}
       {state.is === 'running' && (

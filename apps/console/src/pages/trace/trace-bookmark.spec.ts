@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Trace } from '../../api/schemas.js';
 import { type Traced, tracedFingerprint, tracedId } from '../../shell/recognise.js';
-import { keptOf, tracedBefore } from './kept-trace.js';
+import { bookmarkOf, tracedFrom } from './trace-bookmark.js';
 
 const secret: Traced = {
   by: { token: 'secret' },
@@ -22,19 +22,19 @@ const trace: Trace = {
   ],
 };
 
-describe('what is kept of a trace', () => {
+describe('the bookmark of a trace', () => {
   it('is the fingerprint of a token that was found, and never the token', () => {
-    expect(keptOf(secret)).toEqual({});
-    expect(keptOf(secret, { ...trace, tokens: [] })).toEqual({});
-    const kept = keptOf(secret, trace);
-    expect(tracedBefore(kept)).toEqual(tracedFingerprint('print'));
+    expect(bookmarkOf(secret)).toEqual({});
+    expect(bookmarkOf(secret, { ...trace, tokens: [] })).toEqual({});
+    const bookmark = bookmarkOf(secret, trace);
+    expect(tracedFrom(bookmark)).toEqual(tracedFingerprint('print'));
   });
 
   it.each([tracedFingerprint('print'), tracedId('uti')])('is $by, which is no secret', (traced) => {
-    expect(tracedBefore(keptOf(traced))).toEqual(traced);
+    expect(tracedFrom(bookmarkOf(traced))).toEqual(traced);
   });
 
   it('is nothing before the first trace', () => {
-    expect(tracedBefore({})).toBeUndefined();
+    expect(tracedFrom({})).toBeUndefined();
   });
 });

@@ -7,13 +7,13 @@ import { type Traced, tracedFingerprint, tracedId } from '../../shell/recognise.
  *
  * @param found absent: there is no answer yet
  */
-export function keptOf({ by }: Traced, found?: Trace): Address['personal'] {
+export function bookmarkOf({ by }: Traced, found?: Trace): Address['personal'] {
   if (!('token' in by)) return { ...by };
   const [token] = found?.tokens ?? [];
   return token ? { fingerprint: token.fingerprint } : {};
 }
 
-export function tracedBefore({ fingerprint, tokenId }: Address['personal']): Traced | undefined {
+export function tracedFrom({ fingerprint, tokenId }: Address['personal']): Traced | undefined {
   if (fingerprint !== undefined) return tracedFingerprint(fingerprint);
   return tokenId === undefined ? undefined : tracedId(tokenId);
 }

@@ -1,9 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { ReadingDatabase } from '#libs/platform';
 import type { AuditAction } from '../trail/audit-event.js';
-import type { AuditEntryRecord } from '../entry/audit-entry.js';
-import { type EntryRow, EntryRepository } from './entry-repository.js';
-import { ENTRY_ROW } from './search-statement.js';
+import { type AuditEntryRecord, tryParseAuditEntry } from '../entry/audit-entry.js';
 
 /** What the log has about the revocation of a token. Times are those of the entries. */
 export interface RecordedRevocation {
@@ -24,40 +22,38 @@ const ENDING_ACTIONS: readonly AuditAction[] = [
 /** `details.stage` of the entries that are recorded after ACS has answered. */
 const CONFIRMED_STAGES: readonly unknown[] = ['confirmed', 'completed'];
 
-/** Entries that are read at once. */
+/** Of more, the oldest are left out: a token is revoked all the same, and only the times that are shown are later. */
 const MAX_ENTRIES = 1000;
 
-/** Finds out which tokens were revoked. */
-@Injectable()
-export class TokenRevocations {
-  constructor(
-    private readonly database: ReadingDatabase,
-    private readonly entries: EntryRepository,
-  ) {}
+/** The revocation that came after an entry about a token. */
+export type RevocationLookup = (token: IndexedEntry) => RecordedRevocation;
 
-  /**
-   * @param since of the oldest token that may be valid
-   * @returns of an entry about a token the revocation that came after it
-   */
-  async of(
-    communicationUserIds: readonly string[],
-    since: string,
-  ): Promise<(token: AuditEntryRecord) => RecordedRevocation> {
-    const rows = await this.database.query<EntryRow>(
-      `SELECT ${ENTRY_ROW} FROM audit_entry e
+type IndexedEntry = Pick<AuditEntryRecord, 'index' | 'entry'>;
+
+/** Finds out from the log which tokens were revoked. */
+@Injectable()
+export class RecordedRevocations {
+  constructor(private readonly database: ReadingDatabase) {}
+
+  /** @param since RFC 3339: when the oldest token was issued that may be valid */
+  async find(communicationUserIds: readonly string[], since: string): Promise<RevocationLookup> {
+    const newestFirst = await this.database.query<{ index: string; leaf: Buffer }>(
+      `SELECT entry_index AS index, leaf FROM audit_entry
        WHERE communication_user_id = ANY($1) AND recorded_at >= $2 AND outcome = 'success'
          AND action = ANY($3) ORDER BY entry_index DESC LIMIT ${MAX_ENTRIES}`,
       [communicationUserIds, since, ENDING_ACTIONS],
     );
-    const newestFirst = await this.entries.withPersonalValues(rows);
-    const oldestFirst = newestFirst.toReversed();
+    const oldestFirst = newestFirst.toReversed().flatMap(({ index, leaf }) => {
+      const entry = tryParseAuditEntry(leaf);
+      return entry ? [{ index: Number(index), entry }] : [];
+    });
     return (token) => revocationOf(token, oldestFirst);
   }
 }
 
 function revocationOf(
-  { index, entry: { target } }: AuditEntryRecord,
-  endings: readonly AuditEntryRecord[],
+  { index, entry: { target } }: IndexedEntry,
+  endings: readonly IndexedEntry[],
 ): RecordedRevocation {
   const later = endings.filter(
     (ending) =>
