@@ -44,7 +44,7 @@ describe('the folder of the local environment', () => {
     await folder.writePorts(DEFAULT_PORTS);
     expect((await stat(fileOf('ports.json'))).ino).toBe(ino);
 
-    // Whoever reads during the change has the former file whole.
+    // A reader that opened the file before the change gets the former content whole.
     const reader = await open(fileOf('ports.json'));
     await folder.writePorts({ ...DEFAULT_PORTS, sample: 4000 });
     expect(await reader.readFile('utf8')).toBe(before);
