@@ -21,9 +21,9 @@ printf %s "$(openssl rand -base64 32)" | create_secret audit-fingerprint-key
 server=${DATABASE_HOST%%.*}
 if [ "${PRIVATE_ENDPOINTS:-false}" != true ]; then
   address=$DEPLOYER_ADDRESS
-  az postgres flexible-server firewall-rule create --resource-group "$AZURE_RESOURCE_GROUP" --name "$server" \
-    --rule-name deployment --start-ip-address "$address" --end-ip-address "$address" --output none
-  trap 'az postgres flexible-server firewall-rule delete --resource-group "$AZURE_RESOURCE_GROUP" --name "$server" --rule-name deployment --yes --output none' EXIT
+  az postgres flexible-server firewall-rule create --resource-group "$AZURE_RESOURCE_GROUP" --server-name "$server" \
+    --name deployment --start-ip-address "$address" --end-ip-address "$address" --output none
+  trap 'az postgres flexible-server firewall-rule delete --resource-group "$AZURE_RESOURCE_GROUP" --server-name "$server" --name deployment --yes --output none' EXIT
 fi
 PGPASSWORD=$(az account get-access-token --resource-type oss-rdbms --query accessToken --output tsv)
 export PGPASSWORD PGHOST="$DATABASE_HOST" PGUSER="$AZURE_PRINCIPAL_NAME" PGSSLMODE=verify-full PGSSLROOTCERT=system

@@ -12,6 +12,15 @@ fi
 for program in psql openssl; do
   command -v "$program" >/dev/null || { echo "$program is needed: docs/deploying-to-azure.md" >&2; exit 1; }
 done
+# Rules of the firewall have other arguments before it.
+minimum=2.86.0
+version=$(az version --query '"azure-cli"' --output tsv)
+if [ "$(printf '%s\n' "$minimum" "${version:-0}" | sort -V | head -n 1)" != "$minimum" ]; then
+  echo "az $minimum or later is needed, and this is ${version:-unknown}: az upgrade" >&2
+  exit 1
+fi
+# At each run: azd sets AZURE_PRINCIPAL_ID to who deploys now, and the two belong together.
+name=${DEPLOYER_NAME:-$(az ad signed-in-user show --query userPrincipalName --output tsv)}
 
 group=${AZURE_RESOURCE_GROUP:-rg-acs-identity-$AZURE_ENV_NAME}
 az group create --name "$group" --location "$AZURE_LOCATION" --output none
@@ -27,9 +36,7 @@ az acr build --registry "$registry" --image "acs-identity:$tag" --target product
 azd env set AZURE_RESOURCE_GROUP "$group"
 azd env set REGISTRY_NAME "$registry"
 azd env set SERVICE_IMAGE "$image"
-if [ -z "${AZURE_PRINCIPAL_NAME:-}" ]; then
-  azd env set AZURE_PRINCIPAL_NAME "$(az ad signed-in-user show --query userPrincipalName --output tsv)"
-fi
+azd env set AZURE_PRINCIPAL_NAME "$name"
 
 # The schema before the release that needs it; the release before it serves meanwhile.
 if [ "${SERVICE_PREPARED:-false}" = true ]; then

@@ -44,10 +44,11 @@ module app 'br/public:avm/res/app/container-app:0.23.0' = {
         env: map(items(union(settings, hostSettings)), setting => { name: setting.key, value: setting.value })
         probes: [
           {
+            // A minute. Azure allows 10 failures at most.
             type: 'Startup'
             httpGet: { path: '/health/live', port: 3000 }
-            periodSeconds: 2
-            failureThreshold: 30
+            periodSeconds: 6
+            failureThreshold: 10
           }
           {
             type: 'Liveness'

@@ -1,6 +1,8 @@
+import { spawnSync } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
 import { startApi } from '../../apps/local/src/api-process.js';
 import { placeholderEnvironment } from '../../scripts/placeholder-environment.js';
+import { repositoryRoot } from '../support/root.js';
 
 /** Starts the api, which is expected to refuse. @returns what it wrote to standard error */
 async function refusal(environment: Record<string, string | undefined>): Promise<string> {
@@ -73,5 +75,23 @@ describe('the api at its start', () => {
       await api.stop();
     }
     expect(await api.ended).toBe(0);
+  });
+});
+
+describe('a program of a host', () => {
+  it.each([
+    ['serve', 'api/serve.js', []],
+    ['run', 'acs-identity/run.js', ['config', 'check']],
+  ])('has the adapters of the host: %s', (name, file, words) => {
+    const program = `
+      import { ${name} } from '${repositoryRoot}dist/bin/${file}';
+      await ${name}({ replace: [{ provide: class Unknown {}, useValue: {} }] });`;
+    const { status, stderr } = spawnSync(
+      process.execPath,
+      ['--input-type=module', '--eval', program, '--', ...words],
+      { encoding: 'utf8', env: { PATH: process.env.PATH } },
+    );
+    expect(stderr).toContain('Unknown is not a port');
+    expect(status).toBe(1);
   });
 });

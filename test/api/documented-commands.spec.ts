@@ -16,7 +16,7 @@ const OF_OTHERS = [
   ...['AUDIT_ACTIONS', 'CLIENT_SECRET', 'IDENTITY_ENDPOINT', 'AZURE_POD_IDENTITY_AUTHORITY_HOST'],
   ...['FUNCTIONS_WORKER_RUNTIME', 'AZURE_TENANT_ID', 'AZURE_CLIENT_SECRET'],
   // Of azure.yaml; test/deployment/infra.spec.ts checks them.
-  ...['ACS_DATA_LOCATION', 'AZURE_RESOURCE_GROUP', 'AZURE_PRINCIPAL_NAME', 'AZURE_PRINCIPAL_TYPE'],
+  ...['ACS_DATA_LOCATION', 'AZURE_RESOURCE_GROUP', 'DEPLOYER_NAME', 'AZURE_PRINCIPAL_TYPE'],
 ];
 
 /** Code of a page, line by line: lines of a command that continue are one. */

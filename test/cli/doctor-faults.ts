@@ -286,6 +286,37 @@ export const PREPARED_FAULTS: readonly PreparedFault[] = [
     fix: /file with the password/,
   },
   {
+    code: 'variable-invalid',
+    fault: 'the file of the password is empty',
+    prepare: async (rig) => ({ environment: { DATABASE_PASSWORD_FILE: await fileOf(rig, '\n') } }),
+    names: /DATABASE_PASSWORD_FILE.*the file is empty/,
+    fix: /file with the password/,
+  },
+  {
+    code: 'secret-missing',
+    fault: 'the secret of the password does not exist',
+    prepare: environment({ DATABASE_PASSWORD_SECRET: 'no-such-password' }),
+    names: /no-such-password/,
+    fix: /create the secret/,
+  },
+  {
+    code: 'database-connections-exhausted',
+    fault: 'the role of the service may open no further connection',
+    prepare: async (rig) => {
+      const role = `doctor_${randomBytes(4).toString('hex')}`;
+      await sql(
+        `CREATE ROLE ${role} LOGIN PASSWORD 'test' CONNECTION LIMIT 0`,
+        `DROP ROLE ${role}`,
+      )(rig);
+      return address((url) => {
+        url.username = role;
+        url.password = 'test';
+      })(rig);
+    },
+    names: /53300/,
+    fix: /DATABASE_POOL_SIZE/,
+  },
+  {
     code: 'checkpoint-file-not-writable',
     fault: 'the folder of the checkpoint file does not exist',
     prepare: environment({ AUDIT_CHECKPOINT_FILE: '/nowhere/at/all/checkpoint' }),

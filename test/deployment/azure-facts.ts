@@ -17,14 +17,26 @@ interface VerifiedModule {
   readonly required: readonly string[];
   readonly optional: readonly string[];
   readonly outputs: readonly string[];
+  /** What the values of parameters are limited to, by path. Each number that a template has needs an entry. */
+  readonly limits?: Readonly<Record<string, Limit>>;
 }
+
+/** From `min` to `max` inclusive, or one of the values. */
+export type Limit = readonly [min: number, max: number] | readonly string[];
+
+const ANY_COUNT = [1, Infinity] as const;
+const PORT = [1, 65_535] as const;
+const ACCESS = ['Enabled', 'Disabled'];
+const SWITCH = ['enabled', 'disabled'];
+const PRINCIPALS = ['Device', 'ForeignGroup', 'Group', 'ServicePrincipal', 'User'];
 
 const COMMON = ['location', 'tags'];
 const GUARDED = [...COMMON, 'roleAssignments', 'diagnosticSettings', 'privateEndpoints'];
 
 /**
  * Azure Verified Modules in these versions: what they require, and what our templates use of the rest. Source: the
- * README of each module in https://github.com/Azure/bicep-registry-modules. Extend it with the README at hand.
+ * README of each module in https://github.com/Azure/bicep-registry-modules, and for limits its main.json (minValue,
+ * maxValue, allowedValues). Extend it with both at hand.
  */
 export const VERIFIED_MODULES: Readonly<Record<string, VerifiedModule>> = {
   'app/container-app': {
@@ -36,6 +48,19 @@ export const VERIFIED_MODULES: Readonly<Record<string, VerifiedModule>> = {
       'terminationGracePeriodSeconds',
     ],
     outputs: ['fqdn'],
+    limits: {
+      activeRevisionsMode: ['Multiple', 'Single'],
+      ingressTransport: ['auto', 'http', 'http2', 'tcp'],
+      ingressTargetPort: PORT,
+      // https://learn.microsoft.com/rest/api/resource-manager/containerapps/container-apps/create-or-update
+      terminationGracePeriodSeconds: [0, 600],
+      'scaleSettings.minReplicas': [0, 1000],
+      'scaleSettings.maxReplicas': [1, 1000],
+      'containers[].probes[].type': ['Liveness', 'Readiness', 'Startup'],
+      'containers[].probes[].httpGet.port': PORT,
+      'containers[].probes[].periodSeconds': [1, 240],
+      'containers[].probes[].failureThreshold': [1, 10],
+    },
   },
   'app/job': {
     version: '0.7.2',
@@ -45,6 +70,13 @@ export const VERIFIED_MODULES: Readonly<Record<string, VerifiedModule>> = {
       ...['replicaRetryLimit', 'replicaTimeout'],
     ],
     outputs: ['name'],
+    limits: {
+      triggerType: ['Event', 'Manual', 'Schedule'],
+      'manualTriggerConfig.parallelism': ANY_COUNT,
+      'manualTriggerConfig.replicaCompletionCount': ANY_COUNT,
+      replicaRetryLimit: ANY_COUNT,
+      replicaTimeout: ANY_COUNT,
+    },
   },
   'app/managed-environment': {
     version: '0.15.0',
@@ -54,12 +86,19 @@ export const VERIFIED_MODULES: Readonly<Record<string, VerifiedModule>> = {
       ...['publicNetworkAccess', 'zoneRedundant'],
     ],
     outputs: ['resourceId'],
+    limits: {
+      publicNetworkAccess: ACCESS,
+      'appLogsConfiguration.destination': ['azure-monitor', 'log-analytics'],
+    },
   },
   'communication/communication-service': {
     version: '0.5.0',
     required: ['name', 'dataLocation'],
     optional: ['tags', 'roleAssignments', 'diagnosticSettings'],
     outputs: ['name'],
+    limits: {
+      'roleAssignments[].principalType': PRINCIPALS,
+    },
   },
   'container-registry/registry': {
     version: '0.12.1',
@@ -69,6 +108,14 @@ export const VERIFIED_MODULES: Readonly<Record<string, VerifiedModule>> = {
       ...['networkRuleSetDefaultAction', 'exportPolicyStatus', 'retentionPolicyStatus'],
     ],
     outputs: ['loginServer'],
+    limits: {
+      acrSku: ['Basic', 'Premium', 'Standard'],
+      publicNetworkAccess: ACCESS,
+      networkRuleSetDefaultAction: ['Allow', 'Deny'],
+      exportPolicyStatus: SWITCH,
+      retentionPolicyStatus: SWITCH,
+      zoneRedundancy: ACCESS,
+    },
   },
   'db-for-postgre-sql/flexible-server': {
     version: '0.16.0',
@@ -79,6 +126,18 @@ export const VERIFIED_MODULES: Readonly<Record<string, VerifiedModule>> = {
       'firewallRules',
     ],
     outputs: ['fqdn'],
+    limits: {
+      version: ['11', '12', '13', '14', '15', '16', '17', '18'],
+      tier: ['GeneralPurpose', 'Burstable', 'MemoryOptimized'],
+      // -1 for none; there is no zone 0.
+      availabilityZone: [-1, 3],
+      highAvailability: ['Disabled', 'SameZone', 'ZoneRedundant'],
+      storageSizeGB: [32, Infinity],
+      autoGrow: ACCESS,
+      backupRetentionDays: [7, 35],
+      geoRedundantBackup: ACCESS,
+      publicNetworkAccess: ACCESS,
+    },
   },
   'key-vault/vault': {
     version: '0.14.0',
@@ -89,6 +148,11 @@ export const VERIFIED_MODULES: Readonly<Record<string, VerifiedModule>> = {
       ...['enableVaultForDiskEncryption', 'publicNetworkAccess'],
     ],
     outputs: ['name'],
+    limits: {
+      sku: ['premium', 'standard'],
+      publicNetworkAccess: ACCESS,
+      'roleAssignments[].principalType': PRINCIPALS,
+    },
   },
   'managed-identity/user-assigned-identity': {
     version: '0.6.0',
@@ -107,12 +171,21 @@ export const VERIFIED_MODULES: Readonly<Record<string, VerifiedModule>> = {
     required: ['name', 'addressPrefixes'],
     optional: [...COMMON, 'subnets'],
     outputs: ['resourceId', 'subnetResourceIds'],
+    limits: {
+      'subnets[].privateEndpointNetworkPolicies': [
+        ...ACCESS,
+        ...['NetworkSecurityGroupEnabled', 'RouteTableEnabled'],
+      ],
+    },
   },
   'operational-insights/workspace': {
     version: '0.16.1',
     required: ['name'],
     optional: [...COMMON, 'dataRetention', 'forceCmkForQuery'],
     outputs: ['resourceId'],
+    limits: {
+      dataRetention: [0, 730],
+    },
   },
   'storage/storage-account': {
     version: '0.33.0',
@@ -122,12 +195,20 @@ export const VERIFIED_MODULES: Readonly<Record<string, VerifiedModule>> = {
       ...['publicNetworkAccess', 'networkAcls', 'roleAssignments'],
     ],
     outputs: [],
+    limits: {
+      publicNetworkAccess: [...ACCESS, 'SecuredByPerimeter'],
+      'networkAcls.defaultAction': ['Allow', 'Deny'],
+      'roleAssignments[].principalType': PRINCIPALS,
+    },
   },
   'web/serverfarm': {
     version: '0.7.0',
     required: ['name'],
     optional: [...COMMON, 'kind', 'skuName', 'skuCapacity', 'zoneRedundant'],
     outputs: ['resourceId'],
+    limits: {
+      skuCapacity: ANY_COUNT,
+    },
   },
   'web/site': {
     version: '0.24.0',
@@ -138,5 +219,9 @@ export const VERIFIED_MODULES: Readonly<Record<string, VerifiedModule>> = {
       'diagnosticSettings',
     ],
     outputs: ['defaultHostname'],
+    limits: {
+      kind: ['functionapp,linux', 'app,linux', 'app,linux,container', 'app', 'functionapp'],
+      'basicPublishingCredentialsPolicies[].name': ['ftp', 'scm'],
+    },
   },
 };

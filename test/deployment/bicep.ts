@@ -15,6 +15,14 @@ export interface BicepModule {
   /** `br/public:avm/res/…:1.2.3`, or the path of a file of ours from the root. */
   readonly source: string;
   readonly parameters: readonly string[];
+  /** Values that stand in its parameters as literals. */
+  readonly literals: readonly BicepLiteral[];
+}
+
+export interface BicepLiteral {
+  /** From the parameter on, such as `containers[].probes[].periodSeconds`. */
+  readonly path: string;
+  readonly value: string | number;
 }
 
 export interface BicepFile {
@@ -59,6 +67,7 @@ function parse(path: string): BicepFile {
         name: nameOf(node),
         source: source.startsWith('br/') ? source : normalize(join(dirname(path), source)),
         parameters: [...propertiesOf(given).keys()],
+        literals: given ? literalsIn(given, '') : [],
       };
     }),
     objects: new Map(
@@ -92,4 +101,27 @@ function propertiesOf(node: Node | undefined): Map<string, Node> {
     }
   }
   return found;
+}
+
+/** Of objects and arrays, and of both results of a condition. */
+function literalsIn(node: Node, path: string): readonly BicepLiteral[] {
+  switch (node.type) {
+    case 'object':
+      return [...propertiesOf(node)].flatMap(([name, value]) =>
+        literalsIn(value, path === '' ? name : `${path}.${name}`),
+      );
+    case 'array':
+      return node.namedChildren.flatMap((item) => literalsIn(item, `${path}[]`));
+    case 'ternary_expression':
+      return node.namedChildren.slice(1).flatMap((result) => literalsIn(result, path));
+    case 'for_statement':
+      return node.namedChildren.slice(-1).flatMap((item) => literalsIn(item, `${path}[]`));
+    case 'string':
+      return node.text.includes('${') ? [] : [{ path, value: textOf(node) }];
+    case 'number':
+    case 'unary_expression':
+      return Number.isNaN(Number(node.text)) ? [] : [{ path, value: Number(node.text) }];
+    default:
+      return [];
+  }
 }

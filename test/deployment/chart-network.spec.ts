@@ -46,6 +46,7 @@ describe('the network policy of the Helm chart', () => {
     ['DATABASE_URL', 'postgres://service@db1:5433,db2/identity', 5432],
     ['DATABASE_URL', 'postgres:///identity?host=db1,db2&port=5435,5436', 5436],
     ['HTTPS_PROXY', 'proxy.contoso.com:3128', 3128],
+    ['ALL_PROXY', 'proxy.contoso.com:3128', 3128],
     ['TRUSTED_ISSUERS', '[{"issuer":"https://id.contoso.com:7443"}]', 7443],
   ])('allows what %s=%s needs', (name, value, needed) => {
     expect(tcpPorts({ [name]: value })).toContain(needed);

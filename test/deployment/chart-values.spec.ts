@@ -39,7 +39,10 @@ describe('the values of the Helm chart', () => {
     const proxies = { HTTPS_PROXY: 'http://proxy:3128', NO_PROXY: '.contoso.com,10.0.0.1' };
     const TRUSTED_ISSUERS = '[{"issuer":"https://id.contoso.com","contact":"admin@contoso.com"}]';
     render({
-      settings: { ...VALUES.settings, ...proxies, DATABASE_URL, TRUSTED_ISSUERS },
+      settings: {
+        ...{ ...VALUES.settings, ...proxies, DATABASE_URL, TRUSTED_ISSUERS },
+        SHUTDOWN_TIMEOUT_MS: '60000',
+      },
       secretSettings: {},
     });
   });
@@ -47,6 +50,8 @@ describe('the values of the Helm chart', () => {
   it.each([
     ['the name of a setting in small letters', { database_url: 'postgres://host/identity' }],
     ['an address to listen on that probes do not reach', { HOST: 'localhost' }],
+    ['a time with a unit', { SHUTDOWN_TIMEOUT_MS: '60s' }],
+    ['a time that the service refuses', { SHUTDOWN_TIMEOUT_MS: 120_001 }],
   ])('refuses %s', (_title, settings) => {
     const { status } = helm(['template', 'x', CHART], {
       settings: { ...VALUES.settings, ...settings },

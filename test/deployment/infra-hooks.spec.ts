@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { randomBytes } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,14 +7,15 @@ import pg from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
 import { migrate } from '../../apps/cli/src/actions/migrate.js';
 import { repositoryRoot } from '../support/root.js';
+import { azCallsIn, unknownToAz } from './azure-commands.js';
 
 const HOOKS = join(repositoryRoot, 'infra/hooks');
 
 describe('the SQL of the hooks', () => {
   const id = randomBytes(4).toString('hex');
-  const [deployer, service, migration] = ['deployer', 'service', 'migration'].map(
-    (name) => `infra-${name}-${id}`,
-  ) as [string, string, string];
+  const [deployer, successor, service, migration] = [
+    ...['deployer', 'successor', 'service', 'migration'],
+  ].map((name) => `infra-${name}-${id}`) as [string, string, string, string];
   const database = `infra_${id}`;
   const { superuserUrl } = inject('cluster');
   const urlOf = (role: string, name: string): string => {
@@ -50,21 +51,23 @@ describe('the SQL of the hooks', () => {
   }
 
   /** As psql does: `\gexec` runs what the query before it returned. */
-  async function prepare(): Promise<void> {
+  async function prepare(administrator = deployer): Promise<void> {
     const [create = '', rest = ''] = fileOf('roles.sql').split(' \\gexec\n');
-    const [, created] = await run(urlOf(deployer, 'postgres'), create);
+    const [, created] = await run(urlOf(administrator, 'postgres'), create);
     for (const row of (created?.rows ?? []) as Record<string, string>[]) {
-      await run(urlOf(deployer, 'postgres'), Object.values(row).join(';\n'));
+      await run(urlOf(administrator, 'postgres'), Object.values(row).join(';\n'));
     }
-    await run(urlOf(deployer, 'postgres'), rest);
-    await run(urlOf(deployer, database), fileOf('owner.sql'));
+    await run(urlOf(administrator, 'postgres'), rest);
+    await run(urlOf(administrator, database), fileOf('owner.sql'));
   }
 
   beforeAll(async () => {
-    // An Entra administrator of Azure: no superuser, and no administrator of roles that the function has created.
+    // Entra administrators of Azure: no superusers, and no administrators of roles that the function has created.
     await run(
       superuserUrl,
-      `CREATE ROLE "${deployer}" LOGIN PASSWORD 'test' CREATEDB CREATEROLE;
+      `CREATE ROLE azure_pg_admin NOLOGIN;
+       CREATE ROLE "${deployer}" LOGIN PASSWORD 'test' CREATEDB CREATEROLE IN ROLE azure_pg_admin;
+       CREATE ROLE "${successor}" LOGIN PASSWORD 'test' CREATEDB CREATEROLE IN ROLE azure_pg_admin;
        CREATE FUNCTION pgaadauth_create_principal(name text, is_admin boolean, is_mfa boolean)
        RETURNS text LANGUAGE plpgsql SECURITY DEFINER AS
        $$ BEGIN EXECUTE format('CREATE ROLE %I LOGIN PASSWORD ''test''', name); RETURN name; END $$`,
@@ -74,7 +77,7 @@ describe('the SQL of the hooks', () => {
     await run(superuserUrl, `DROP DATABASE IF EXISTS ${database} WITH (FORCE)`);
     await run(
       superuserUrl,
-      `DROP FUNCTION pgaadauth_create_principal; DROP ROLE "${deployer}", "${service}", "${migration}"`,
+      `DROP FUNCTION pgaadauth_create_principal; DROP ROLE "${deployer}", "${successor}", "${service}", "${migration}", azure_pg_admin`,
     );
   });
 
@@ -91,6 +94,26 @@ describe('the SQL of the hooks', () => {
     await prepare();
     const options = { databaseUrl: urlOf(migration, database), serviceRole: service };
     expect(await migrate(options)).toEqual({ done: [], newer: [] });
+  });
+
+  it('can be repeated by another administrator, who may grant as the first one', async () => {
+    const name = `"${migration}"`;
+    await run(urlOf(deployer, database), `REVOKE CREATE ON DATABASE ${database} FROM ${name}`);
+    await prepare(successor);
+    const granted = `SELECT has_database_privilege('${database}', 'CREATE') AS "mayCreate"`;
+    const [found] = await run(urlOf(migration, database), granted);
+    expect(found?.rows).toEqual([{ mayCreate: true }]);
+  });
+});
+
+describe('the calls of az', () => {
+  it('have arguments that it has, in scripts and in pages', () => {
+    const paths = ['infra/hooks/*.sh', 'docs/**/*.md', '*.md', 'deploy/**/*.md'];
+    const calls = globSync(paths, { cwd: repositoryRoot })
+      .filter((path) => path !== 'CHANGELOG.md')
+      .flatMap((path) => azCallsIn(readFileSync(join(repositoryRoot, path), 'utf8')));
+    expect(calls.length).toBeGreaterThan(30);
+    expect(calls.flatMap(unknownToAz)).toEqual([]);
   });
 });
 
@@ -111,7 +134,9 @@ describe('the hooks', () => {
   ): { status: number | null; calls: string[] } {
     const log = join(folder, 'calls');
     writeFileSync(log, '');
-    const cases = Object.entries(answers).map(([words, answer]) => `"${words}"*) ${answer} ;;`);
+    const cases = Object.entries({ 'az version': 'echo 2.86.0', ...answers }).map(
+      ([words, answer]) => `"${words}"*) ${answer} ;;`,
+    );
     for (const program of ['az', 'azd', 'psql']) {
       writeFileSync(
         join(folder, program),
@@ -138,6 +163,8 @@ describe('the hooks', () => {
       },
     });
     const calls = readFileSync(log, 'utf8').trim().split('\n');
+    const ofAz = calls.filter((call) => call.startsWith('az '));
+    expect(ofAz.flatMap(unknownToAz)).toEqual([]);
     return { status, calls };
   }
 
@@ -222,6 +249,30 @@ describe('the hooks', () => {
       changes,
     );
     expect(status).toBe(0);
+  });
+
+  it.each(['2.85.0', '2.9.1', ''])('end before anything is created with az %s', (version) => {
+    const answers = { 'az version': `echo ${version}` };
+    const { status, calls } = hook('preprovision.sh', answers);
+    expect(status).toBe(1);
+    expect(calls.filter((call) => !call.startsWith('az version'))).toEqual([]);
+  });
+
+  it.each([
+    ['of who is signed in, at each run', {}, 'second@contoso.com'],
+    ['that the operator has set', { DEPLOYER_NAME: 'pipeline' }, 'pipeline'],
+  ])('sign in to the database with the name %s', (_of, environment, name) => {
+    const answers = {
+      ...SUCCEEDS,
+      'az group show': 'echo /id',
+      'az ad signed-in-user show': 'echo second@contoso.com',
+    };
+    const stored = { AZURE_PRINCIPAL_NAME: 'first@contoso.com' };
+    const { status, calls } = hook('preprovision.sh', answers, { ...stored, ...environment });
+    expect(status).toBe(0);
+    expect(starting(calls, 'azd env set AZURE_PRINCIPAL_NAME')).toEqual([
+      `azd env set AZURE_PRINCIPAL_NAME ${name}`,
+    ]);
   });
 
   it('let the service be created once its secrets, its database and its schema are there', () => {

@@ -10,8 +10,8 @@ import {
 } from '#libs/authentication';
 import { checkService, COMMAND_LINE_VARIABLES, serviceSettings } from '#libs/composition';
 import { repositoryRoot } from '../support/root.js';
-import { ROLES, VERIFIED_MODULES } from './azure-facts.js';
-import { bicepFiles, type BicepFile } from './bicep.js';
+import { type Limit, ROLES, VERIFIED_MODULES } from './azure-facts.js';
+import { bicepFiles, type BicepFile, type BicepLiteral } from './bicep.js';
 
 const read = (path: string): string => readFileSync(join(repositoryRoot, path), 'utf8');
 const files = bicepFiles();
@@ -62,6 +62,30 @@ describe('the templates', () => {
     );
   });
 
+  // Azure Resource Manager refuses the whole deployment otherwise, before it creates anything.
+  it('give each module values within its limits', () => {
+    const beyond = [...files.values()].flatMap(({ path, modules }) =>
+      modules.flatMap(({ name, source, literals }) => {
+        const [, verified = ''] = /^br\/public:avm\/res\/([\w/-]+):/.exec(source) ?? [];
+        const { limits } = VERIFIED_MODULES[verified] ?? {};
+        return literals
+          .filter((literal) => verified !== '' && !isWithin(literal, limits?.[literal.path]))
+          .map((literal) => `${path}: ${name}: ${literal.path}: ${literal.value}`);
+      }),
+    );
+    expect(beyond).toEqual([]);
+  });
+
+  it('wait a minute for the start of a Container App', () => {
+    const { modules } = file('infra/hosts/container-app.bicep');
+    const literals = modules.flatMap((one) => one.literals);
+    const startup = literals.findIndex(({ value }) => value === 'Startup');
+    const [period, failures] = ['periodSeconds', 'failureThreshold'].map((name) =>
+      Number(literals.slice(startup).find(({ path }) => path.endsWith(name))?.value),
+    ) as [number, number];
+    expect(period * failures).toBe(60);
+  });
+
   it('assign roles by ids that exist, never by names', () => {
     const assigned = [...files.values()].flatMap(({ text }) => text.match(GUID) ?? []);
     expect([...new Set(assigned)].sort()).toEqual(Object.keys(ROLES).sort());
@@ -97,6 +121,14 @@ describe('the templates', () => {
     expect(text.match(/privateEndpoints: isPrivate/g)).toHaveLength(2);
   });
 });
+
+/** A text of which nothing is known is within them; a number is not. */
+function isWithin({ value }: BicepLiteral, limit: Limit | undefined): boolean {
+  if (limit === undefined) return typeof value === 'string';
+  if (typeof value === 'string') return (limit as readonly unknown[]).includes(value);
+  const [min, max] = limit;
+  return Number(min) <= value && value <= Number(max);
+}
 
 /** A value for an expression of Bicep: what Azure would have put there does not matter for the form. */
 function sample(name: string, expression: string): string {

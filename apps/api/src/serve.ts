@@ -1,4 +1,5 @@
 import { Logger, InvalidSettings } from '#libs/platform';
+import type { ApiOptions } from './api.module.js';
 import { createApi } from './create-api.js';
 import { httpSettings, type HttpSettings } from '#libs/composition';
 
@@ -14,17 +15,23 @@ interface ListenError extends Error {
   readonly hostname?: string;
 }
 
-/** The program `api`: serves until a signal, or ends with what prevents its start. */
-export async function serve(): Promise<void> {
-  await start().catch(endWith);
+/**
+ * The program `api`, and that of a host: serves with the environment of the process until a signal. What prevents
+ * the start is written to standard error, and the process ends: with 78 for an invalid configuration, with 1 for
+ * anything else.
+ *
+ * @param options as for `createApi`
+ */
+export async function serve(options?: ApiOptions): Promise<void> {
+  await start(options).catch(endWith);
 }
 
-async function start(): Promise<void> {
+async function start(options: ApiOptions | undefined): Promise<void> {
   // As process 1 of a container, a process without a listener would ignore the signal.
   const endAtOnce = (): void => process.exit(0);
   const ends = ['SIGTERM', 'SIGINT', 'SIGHUP', 'disconnect'] as const;
   for (const end of ends) process.on(end, endAtOnce);
-  const app = await createApi(process.env);
+  const app = await createApi(process.env, options);
   for (const end of ends) process.off(end, endAtOnce);
   const { host, port } = app.get<HttpSettings>(httpSettings.key);
   await app.listen(port, host);

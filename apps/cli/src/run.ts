@@ -1,10 +1,16 @@
 import { readFileSync } from 'node:fs';
 import { findPackageJSON } from 'node:module';
+import type { CompositionOptions } from '#libs/composition';
 import { createProgram } from './program.js';
 
-/** The program `acs-identity`: runs the command of the process's arguments. */
-export async function run(): Promise<void> {
-  const program = createProgram().version(ownVersion());
+/**
+ * The program `acs-identity`, and that of a host: runs the command of the process's arguments. A refusal is
+ * explained on standard error, and sets the exit code.
+ *
+ * @param composition as for `createApi`
+ */
+export async function run(composition?: CompositionOptions): Promise<void> {
+  const program = createProgram(composition).version(ownVersion());
   try {
     await program.parseAsync();
   } catch (error) {

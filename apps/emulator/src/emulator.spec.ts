@@ -1,5 +1,5 @@
 import { X509Certificate } from 'node:crypto';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect } from 'node:tls';
@@ -41,6 +41,16 @@ it('signs with the keys that it was given', async () => {
 });
 
 describe('a persistent emulator', () => {
+  it('names the file of its state that it can not read, and the remedy', async () => {
+    await start({ persist: true });
+    const file = join(directory, 'entra-keys.json');
+    for (const content of ['', '[{}]']) {
+      writeFileSync(file, content);
+      const failed = start({ persist: true });
+      await expect(failed).rejects.toThrow(/entra-keys\.json can not be used.*: restore it/);
+    }
+  });
+
   it('restores its CA, identities, tokens, keys and secrets', async () => {
     const first = await start({ persist: true });
     const acs = new CommunicationIdentityClient(first.acsResources[0]?.connectionString ?? '');

@@ -31,9 +31,18 @@ export class StateFolder {
     }
   }
 
+  /** @throws with the name of the file, and what to do, when it has another content than this release writes */
   readJson<Schema extends z.ZodType>(name: string, schema: Schema): z.output<Schema> | undefined {
     const text = this.read(name);
-    return text === undefined ? undefined : schema.parse(JSON.parse(text));
+    if (text === undefined) return undefined;
+    try {
+      return schema.parse(JSON.parse(text));
+    } catch (cause) {
+      throw new Error(
+        `${this.file(name)} can not be used, because it was cut short or changed, or is of another release: restore it, or delete the folder to begin again.`,
+        { cause },
+      );
+    }
   }
 
   /** Replaces the file atomically, with mode 0600. */

@@ -104,7 +104,7 @@ async function start(options: Options): Promise<void> {
       password,
       port: wanted.postgres,
     });
-    const ports = await freePorts(wanted);
+    const ports = await freePorts(wanted, port);
     for (const [name, number] of Object.entries(wanted)) {
       const now = ports[name as keyof typeof ports];
       if (now !== number)

@@ -1,11 +1,14 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, rm } from 'node:fs/promises';
+import { join, relative } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
 import { quoted } from './shell-quote.js';
 import { isAlive } from './is-alive.js';
 import { LocalLock } from './local-lock.js';
 import { DEFAULT_PORTS, type LocalPorts } from './local-ports.js';
+import { readJson } from './read-json.js';
+import { replaceFile } from './replace-file.js';
 
 /** `.local/environment.json`: what a script needs to call the running environment. Scripts rely on it. */
 export interface LocalEnvironment {
@@ -35,7 +38,8 @@ const environmentShape = z.looseObject({
   processId: z.int(),
   emulator: z.looseObject({ control: z.url() }),
 });
-const portsShape = z.strictObject({
+/** A newer release may have more. */
+const portsShape = z.object({
   entra: z.int(),
   acs: z.int(),
   acsSecond: z.int(),
@@ -52,6 +56,9 @@ const passwordsShape = z.strictObject({
   owner: z.string(),
   service: z.string(),
 });
+
+/** Of a file that the next start writes again. */
+const DELETE_IT = 'delete it, and start again';
 
 export type Passwords = z.output<typeof passwordsShape>;
 
@@ -90,40 +97,41 @@ export class LocalFolder {
 
   /** The ports of the last start. */
   async readPorts(): Promise<LocalPorts> {
-    return (await readJson(this.#portsFile, portsShape)) ?? DEFAULT_PORTS;
+    return (await readJson(this.#portsFile, portsShape, DELETE_IT)) ?? DEFAULT_PORTS;
   }
 
   async writePorts(ports: LocalPorts): Promise<void> {
-    await writeFile(this.#portsFile, `${JSON.stringify(ports, null, 2)}\n`);
+    const stored = await readJson(this.#portsFile, z.unknown(), DELETE_IT);
+    if (isDeepStrictEqual(stored, ports)) return;
+    await replaceFile(this.#portsFile, `${JSON.stringify(ports, null, 2)}\n`);
   }
 
   /** The passwords of the embedded database. Created at the first start. */
   async passwords(): Promise<Passwords> {
     const file = join(this.path, 'passwords.json');
     await mkdir(this.path, { recursive: true });
-    const stored = await readJson(file, passwordsShape);
+    const remedy = `restore it, or delete the folder to begin again (rm -r ${relative(process.cwd(), this.path)})`;
+    const stored = await readJson(file, passwordsShape, remedy);
     if (stored) return stored;
     const created = { superuser: password(), owner: password(), service: password() };
-    await writeFile(file, JSON.stringify(created), { mode: 0o600 });
+    await replaceFile(file, JSON.stringify(created), 0o600);
     return created;
   }
 
   /** @returns `undefined` when no environment is running */
   async readEnvironment(): Promise<z.output<typeof environmentShape> | undefined> {
-    const environment = await readJson(this.#environmentFile, environmentShape);
+    const environment = await readJson(this.#environmentFile, environmentShape, DELETE_IT);
     return environment && isAlive(environment.processId) ? environment : undefined;
   }
 
   async writeEnvironment(environment: LocalEnvironment): Promise<void> {
-    await writeFile(this.#environmentFile, `${JSON.stringify(environment, null, 2)}\n`, {
-      mode: 0o600,
-    });
+    await replaceFile(this.#environmentFile, `${JSON.stringify(environment, null, 2)}\n`, 0o600);
   }
 
   /** Writes the variables of the running api for a shell, so that commands work with the same service. */
   async writeApiVariables(variables: Readonly<Record<string, string>>): Promise<void> {
     const lines = Object.entries(variables).map(([name, value]) => `${name}=${quoted(value)}\n`);
-    await writeFile(this.#apiVariablesFile, lines.join(''), { mode: 0o600 });
+    await replaceFile(this.#apiVariablesFile, lines.join(''), 0o600);
   }
 
   async removeEnvironment(): Promise<void> {
@@ -142,17 +150,6 @@ export class LocalFolder {
   get #environmentFile(): string {
     return join(this.path, 'environment.json');
   }
-}
-
-async function readJson<S extends z.ZodType>(
-  file: string,
-  shape: S,
-): Promise<z.output<S> | undefined> {
-  const text = await readFile(file, 'utf8').catch((error: unknown) => {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
-    throw error;
-  });
-  return text === undefined ? undefined : shape.parse(JSON.parse(text));
 }
 
 function password(): string {

@@ -1,6 +1,8 @@
-import { link, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { link, readFile, rename, rm } from 'node:fs/promises';
 import { setTimeout } from 'node:timers/promises';
 import { z } from 'zod';
+import { parseJson } from './read-json.js';
+import { replaceFile, writeDraft } from './replace-file.js';
 import { isRunning, type ProcessIdentity, processIdentity } from './process-identity.js';
 
 const identityShape = z.object({ processId: z.int(), startedAt: z.string() });
@@ -27,7 +29,8 @@ export class LocalLock {
     while (!(await lock.#create())) {
       const text = await readFile(file, 'utf8').catch(() => undefined);
       if (text === undefined) continue;
-      const holder = lockShape.parse(JSON.parse(text));
+      const remedy = 'delete it, if no npm start runs in this folder';
+      const holder = parseJson(file, text, { shape: lockShape, remedy });
       if (isRunning(holder)) {
         throw new Error(
           `The local environment is already running, as process ${holder.processId}: use it, or stop it with Ctrl-C in its terminal or with kill ${holder.processId}.`,
@@ -42,7 +45,7 @@ export class LocalLock {
   /** Remembers a process that this one started and that may outlive it. */
   async add(processId: number): Promise<void> {
     this.#children.push(processIdentity(processId));
-    await rename(await this.#draft(), this.file);
+    await replaceFile(this.file, this.#content);
   }
 
   async release(): Promise<void> {
@@ -51,7 +54,7 @@ export class LocalLock {
 
   /** @returns false when the file exists. It never exists without its content. */
   async #create(): Promise<boolean> {
-    const draft = await this.#draft();
+    const draft = await writeDraft(this.file, this.#content);
     try {
       await link(draft, this.file);
       return true;
@@ -63,10 +66,8 @@ export class LocalLock {
     }
   }
 
-  async #draft(): Promise<string> {
-    const draft = `${this.file}.${process.pid}`;
-    await writeFile(draft, JSON.stringify({ ...this.#owner, children: this.#children }));
-    return draft;
+  get #content(): string {
+    return JSON.stringify({ ...this.#owner, children: this.#children });
   }
 
   /** Removes the file unless another process has replaced it in the meantime. */

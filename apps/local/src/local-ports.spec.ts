@@ -37,6 +37,15 @@ describe('the ports of the local environment', () => {
     },
   );
 
+  it('are not that of the api, nor two of them the same', async () => {
+    const { sample, ...others } = await freePorts(
+      { ...DEFAULT_PORTS, control: 45_001, entraHttp: 45_001, sample: 45_002 },
+      45_002,
+    );
+    expect(sample).toBe(45_012);
+    expect(new Set([others.control, others.entraHttp]).size).toBe(2);
+  });
+
   it('are those that docker-compose.development.yml publishes for a browser, to its own machine only', async () => {
     const file = await readFile(join(PROJECT_FOLDER, 'docker-compose.development.yml'), 'utf8');
     const { services } = compose.parse(parse(file));

@@ -30,11 +30,18 @@ export const DEFAULT_PORTS: LocalPorts = {
 /** Keeps the ports of different services apart. */
 const STEP = 10;
 
-/** @returns the ports, with another one in the place of each that a program listens on */
-export async function freePorts(wanted: LocalPorts): Promise<LocalPorts> {
+/**
+ * @param apiPort which the api gets
+ * @returns the ports, with another one in the place of each that a program listens on, or that is given already
+ */
+export async function freePorts(wanted: LocalPorts, apiPort?: number): Promise<LocalPorts> {
   const ports = { ...wanted };
+  const given = new Set([apiPort]);
   for (const name of Object.keys(wanted) as (keyof LocalPorts)[]) {
-    while (!(await isFree(ports[name]))) ports[name] += STEP;
+    // Any free one.
+    if (ports[name] === 0) continue;
+    while (given.has(ports[name]) || !(await isFree(ports[name]))) ports[name] += STEP;
+    given.add(ports[name]);
   }
   return ports;
 }

@@ -91,6 +91,7 @@ describe('AUDIT_SINKS_FILE', () => {
     ],
     ['no sinks', 'version: 1\nsinks: []\n', /must hold at least one sink/],
     ['another version', HOOK.replace('1', '2'), /line 1: version/],
+    ['an empty file', '', /the file is empty$/],
     ['what is no YAML', 'sinks: [', /not well-formed YAML/],
   ])('is refused for %s, with the line and without repeating values', (_what, text, fault) => {
     const { faults } = check(text);

@@ -114,6 +114,11 @@ describe('authenticationSettings', () => {
     expect(() => settingsFrom({ [name]: value })).not.toThrow();
   });
 
+  it('says why the file of issuers can not be read', () => {
+    const missing = { TRUSTED_ISSUERS: join(folder, 'missing.json') };
+    expect(() => settingsFrom(missing)).toThrow(/TRUSTED_ISSUERS: .*it can not be read \(ENOENT\)/);
+  });
+
   it('refuses the override in bearer mode', () => {
     const override = 'anyone-who-reaches-this-process-may-claim-to-be-anyone';
     expect(() => settingsFrom({ AUTHENTICATION_APP_SERVICE_OVERRIDE: override })).toThrow(

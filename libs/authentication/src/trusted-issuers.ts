@@ -5,6 +5,7 @@ import {
   nameFault,
   GUID_PATTERN,
   GUID_SOURCE,
+  faultMessage,
   InvalidJson,
   parseJsonFile,
   parseStrictJson,
@@ -159,19 +160,21 @@ export const trustedIssuers: z.ZodType<readonly TrustedIssuer[], string> = z
     const { data, error } = trustedIssuerList.safeParse(json);
     if (data !== undefined) return data;
     const [issue] = error.issues;
-    const fault = json instanceof InvalidJson ? ` (it ${json.message})` : '';
+    const fault = json instanceof Error ? ` (it ${json.message})` : '';
     const location = issue === undefined || fault !== '' ? fault : describeLocation(issue);
     context.addIssue(`must be a JSON list of issuers, or the path of a file with one${location}`);
     return z.NEVER;
   });
 
-/** @returns `undefined` for a file that can't be read, the error for a text that is not strict JSON */
+/** @returns an error for a file that can't be read, or a text that is not strict JSON */
 function parseJson(value: string): unknown {
   try {
     const isList = value.trimStart().startsWith('[');
     return isList ? parseStrictJson(value) : parseJsonFile(readFileSync(value));
   } catch (error) {
-    return error instanceof InvalidJson ? error : undefined;
+    if (error instanceof InvalidJson) return error;
+    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
+    return new Error(`can not be read (${code})`);
   }
 }
 
@@ -182,5 +185,5 @@ function describeLocation(issue: z.core.$ZodIssue): string {
       ? issue.errors.flat().toSorted((a, b) => b.path.length - a.path.length)[0]
       : undefined;
   const path = [...issue.path, ...(inner?.path ?? [])].join('.');
-  return path === '' ? '' : ` (at ${path}: ${inner?.message ?? issue.message})`;
+  return path === '' ? '' : ` (at ${path}: ${faultMessage(inner ?? issue)})`;
 }

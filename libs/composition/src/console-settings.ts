@@ -3,6 +3,7 @@ import { z } from 'zod';
 import {
   boolean,
   defineSettings,
+  faultMessage,
   InvalidJson,
   parseJsonFile,
   type SettingsOf,
@@ -60,8 +61,10 @@ const providersFile = z.string().transform((path, context): readonly ConsoleProv
   }
   const { data, error } = providers.safeParse(json);
   if (data !== undefined) return data;
-  for (const { path: where, message } of error.issues)
-    context.addIssue(where.length === 0 ? message : `${where.join('.')}: ${message}`);
+  for (const issue of error.issues) {
+    const message = faultMessage(issue);
+    context.addIssue(issue.path.length === 0 ? message : `${issue.path.join('.')}: ${message}`);
+  }
   return z.NEVER;
 });
 

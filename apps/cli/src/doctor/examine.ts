@@ -338,7 +338,7 @@ class Examination {
       if (resource === undefined || secret === undefined) return [];
       return [{ name: secret, examine: async () => this.#acsClients(secrets)?.of(resource) }];
     });
-    const examined: ExaminedSecret[] = [...credentials];
+    const examined: ExaminedSecret[] = [...credentials, ...this.#databasePassword(secrets)];
     if (audit) {
       for (const name of audit.signingKeySecrets) {
         const settings = { ...audit, signingKeySecrets: [name] };
@@ -353,6 +353,12 @@ class Examination {
       examined.push({ name, examine: async () => examineCacheKey(secrets, issuance) });
     }
     return examined;
+  }
+
+  #databasePassword(secrets: SecretStore): ExaminedSecret[] {
+    const name = this.#settings(databaseCredentialSettings)?.passwordSecret;
+    if (name === undefined) return [];
+    return [{ name, examine: async () => secrets.read(name) }];
   }
 
   #acsClients(secrets: SecretStore): AcsClients | undefined {

@@ -54,6 +54,10 @@ export const FINDINGS = {
     meaning: 'PostgreSQL refuses the login of the service’s role.',
     fix: 'correct the user and password in DATABASE_URL, the file of DATABASE_PASSWORD_FILE, or the role of DATABASE_AUTH=entra',
   },
+  'database-connections-exhausted': {
+    meaning: 'PostgreSQL has no free connection for the service’s role.',
+    fix: 'raise the CONNECTION LIMIT of the role or max_connections, or lower DATABASE_POOL_SIZE or the number of replicas',
+  },
   'database-missing': {
     meaning: 'The server has no database of this name.',
     fix: 'create the database, or correct its name in DATABASE_URL; then run acs-identity migrate',

@@ -75,7 +75,7 @@ name who calls the service.
 {{- $ofSchemes := dict "http" 80 "https" 443 "postgres" 5432 "postgresql" 5432 -}}
 {{- range $name, $value := omit .Values.settings "ALLOWED_ORIGINS" "ENTRA_AUDIENCE" -}}
 {{- $text := toString $value -}}
-{{- if and (has $name (list "HTTPS_PROXY" "HTTP_PROXY")) (not (contains "://" $text)) -}}
+{{- if and (has $name (list "HTTPS_PROXY" "HTTP_PROXY" "ALL_PROXY")) (not (contains "://" $text)) -}}
 {{- $text = printf "http://%s" $text -}}
 {{- end -}}
 {{- range regexFindAll "(?i)https?://[^/?#\\s\",]+" $text -1 -}}

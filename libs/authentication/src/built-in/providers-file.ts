@@ -3,6 +3,7 @@ import { z } from 'zod';
 import {
   type CanonicalName,
   canonicalName,
+  faultMessage,
   InvalidJson,
   nameFault,
   parseJsonFile,
@@ -135,11 +136,14 @@ export function providersFile(): z.ZodType<Providers, string> {
         entraSession: data.find((one) => !('tenant' in one))?.permissions.client,
       };
     }
-    if (json instanceof Error)
+    if (json instanceof Error) {
       context.addIssue(`must be the path of a JSON file; it ${json.message}`);
-    else
-      for (const { path: where, message } of error.issues)
-        context.addIssue(where.length === 0 ? message : `${where.join('.')}: ${message}`);
+      return z.NEVER;
+    }
+    for (const issue of error.issues) {
+      const message = faultMessage(issue);
+      context.addIssue(issue.path.length === 0 ? message : `${issue.path.join('.')}: ${message}`);
+    }
     return z.NEVER;
   });
 }

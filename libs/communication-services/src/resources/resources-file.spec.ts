@@ -21,6 +21,24 @@ async function read(content: string | Buffer) {
 }
 
 describe('resourcesFile', () => {
+  it.each([
+    ['does not exist', 'missing.json', 'ENOENT'],
+    ['is a folder', '', 'EISDIR'],
+  ])('says of a file that %s why it can not be read', (_what, name, code) => {
+    const { error } = resourcesFile().safeParse(join(folder, name));
+    expect(error?.issues.map(({ message }) => message)).toEqual([
+      `must be the path of a JSON file; it can not be read (${code})`,
+    ]);
+  });
+
+  it.each([
+    ['{}', 'must be a list'],
+    [`[{"name":"main"}]`, '0.endpoint: is missing'],
+  ])('says what %s lacks', async (content, fault) => {
+    const { error } = await read(content);
+    expect(error?.issues.map(({ message }) => message)).toContain(fault);
+  });
+
   it.each([`[${MAIN}]`, `\ufeff[${MAIN}]`])(
     'reads JSON, also behind a byte order mark',
     async (text) => {

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
-import { httpsOrigin, InvalidJson, parseJsonFile } from '#libs/platform';
+import { faultMessage, httpsOrigin, InvalidJson, parseJsonFile } from '#libs/platform';
 import { CommunicationResources } from './communication-resources.js';
 
 /** The name of a secret, as Key Vault allows it. */
@@ -43,14 +43,15 @@ const schema = z
 export function resourcesFile(): z.ZodType<CommunicationResources, string> {
   return z.string().transform((path, context) => {
     const json = jsonOf(path);
-    if (json instanceof InvalidJson) {
-      context.addIssue(`must be a JSON file; it ${json.message}`);
+    if (json instanceof Error) {
+      context.addIssue(`must be the path of a JSON file; it ${json.message}`);
       return z.NEVER;
     }
     const result = schema.safeParse(json);
     if (!result.success) {
-      for (const { path: where, message } of result.error.issues) {
-        context.addIssue(where.length === 0 ? message : `${where.join('.')}: ${message}`);
+      for (const issue of result.error.issues) {
+        const message = faultMessage(issue);
+        context.addIssue(issue.path.length === 0 ? message : `${issue.path.join('.')}: ${message}`);
       }
       return z.NEVER;
     }
@@ -68,11 +69,13 @@ export function resourcesFile(): z.ZodType<CommunicationResources, string> {
   });
 }
 
-/** @returns `undefined` for a file that can't be read, the error for one that is not strict JSON */
+/** @returns an error for a file that can't be read, or is not strict JSON */
 function jsonOf(path: string): unknown {
   try {
     return parseJsonFile(readFileSync(path));
   } catch (error) {
-    return error instanceof InvalidJson ? error : undefined;
+    if (error instanceof InvalidJson) return error;
+    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
+    return new Error(`can not be read (${code})`);
   }
 }

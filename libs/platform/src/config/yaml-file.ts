@@ -1,6 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import { type Document, isNode, LineCounter, parseDocument } from 'yaml';
 import type { z } from 'zod';
+import { faultMessage } from '../errors/fault-message.js';
 
 const MAX_LISTED_FAULTS = 20;
 
@@ -35,6 +36,7 @@ export function readYamlFile<T>(
   }
   const lines = new LineCounter();
   const { document, value } = parsed(source.toString(), lines);
+  if (document.contents === null) throw new InvalidYamlFile(['the file is empty']);
   const result = schema.safeParse(value);
   if (result.success) return result.data;
   throw new InvalidYamlFile(
@@ -84,14 +86,11 @@ function innermost(issue: z.core.$ZodIssue): z.core.$ZodIssue[] {
   return inner.map((fault) => ({ ...fault, path: [...issue.path, ...fault.path] }));
 }
 
-function faultOf(
-  { path, message }: z.core.$ZodIssue,
-  document: Document,
-  lines: LineCounter,
-): string {
+function faultOf(issue: z.core.$ZodIssue, document: Document, lines: LineCounter): string {
+  const { path } = issue;
   const line = lineOf(path, document, lines);
   const place = path.length === 0 ? 'the file' : path.map(String).join('.');
-  return `${line === undefined ? '' : `line ${line}: `}${place}: ${message}`;
+  return `${line === undefined ? '' : `line ${line}: `}${place}: ${faultMessage(issue)}`;
 }
 
 /** The line of the faulty node, or of its nearest existing parent. */

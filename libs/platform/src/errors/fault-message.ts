@@ -7,6 +7,7 @@ const TYPES: Readonly<Record<string, string>> = {
   boolean: 'true or false',
   array: 'a list',
   object: 'an object',
+  record: 'an object',
 };
 const FORMATS: Readonly<Record<string, string>> = {
   uuid: 'a UUID',

@@ -3,6 +3,7 @@ import { DatabaseCredential, type Logger, type PasswordSource } from '#libs/plat
 import type { AzureCredential } from '../azure-credential/azure-credential.js';
 import { AzureFault } from '../azure-credential/azure-fault.js';
 import type { SecretStore } from '../secret-store.js';
+import { passwordIn } from './password-in.js';
 import { RotatingPassword } from './rotating-password.js';
 import type { DatabaseCredentialSettings } from './settings.js';
 
@@ -41,7 +42,7 @@ async function passwordOf(path: string): Promise<string> {
     const { code } = error as { code?: unknown }; // of Node
     throw new Error(`DATABASE_PASSWORD_FILE can not be read (${String(code)})`);
   });
-  const password = text.replace(/^\uFEFF/, '').replace(/\r?\n$/, '');
+  const password = passwordIn(text);
   if (password === '') throw new Error('DATABASE_PASSWORD_FILE is empty');
   return password;
 }

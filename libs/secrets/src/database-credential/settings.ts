@@ -7,11 +7,12 @@ import {
   refuseNamedPipe,
   type SettingsOf,
 } from '#libs/platform';
+import { passwordIn } from './password-in.js';
 
-const readableFile = z.string().superRefine((path, context) => {
+const passwordFile = z.string().superRefine((path, context) => {
   try {
     refuseNamedPipe(path);
-    readFileSync(path);
+    if (passwordIn(readFileSync(path, 'utf8')) === '') context.addIssue('the file is empty');
   } catch (error) {
     context.addIssue(`the file can not be read (${String((error as { code?: unknown }).code)})`); // of Node
   }
@@ -28,7 +29,7 @@ export const databaseCredentialSettings = defineSettings(
         .describe(
           'how this process signs in to PostgreSQL: password, or entra with a token of AZURE_CREDENTIAL',
         ),
-      DATABASE_PASSWORD_FILE: readableFile
+      DATABASE_PASSWORD_FILE: passwordFile
         .optional()
         .describe(
           'file with the password, which takes the place of the one in DATABASE_URL; read for each new connection, so that it may change',

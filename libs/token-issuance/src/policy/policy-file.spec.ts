@@ -91,6 +91,15 @@ describe('readPolicy', () => {
   });
 
   it.each([
+    ['an empty file', '', 'the file is empty'],
+    ['a file of comments', '# nothing yet\n', 'the file is empty'],
+    ['a list', '[]', 'the file: must be an object'],
+    ['no scopes', POLICY.replace(/scopes:[^]*?(?=rules:)/, ''), 'scopes: is missing'],
+    [
+      'scopes that are a text',
+      POLICY.replace(/scopes:[^]*?(?=rules:)/, 'scopes: chat\n'),
+      'line 2: scopes: must be an object',
+    ],
     [
       'two rules of one name',
       POLICY + RULE,

@@ -14,9 +14,15 @@ import {
   sqlState,
   UnusableSession,
 } from '#libs/platform';
+import {
+  SecretAccessRefused,
+  SecretNotFound,
+  SecretUnavailable,
+  SecretUnusable,
+} from '#libs/secrets';
 import { expiryFindings } from '../endpoints.js';
 import { type Finding, finding, type FindingCode } from '../findings.js';
-import type { Check, CheckReport } from '../run-checks.js';
+import { type Check, type CheckReport, skipped } from '../run-checks.js';
 
 export interface ConnectionOptions {
   readonly settings: DatabaseSettings;
@@ -27,6 +33,7 @@ export interface ConnectionOptions {
 const FAILURES: readonly (readonly [code: RegExp, finding: FindingCode])[] = [
   [/^28/, 'database-login-refused'],
   [/^3D000$/, 'database-missing'],
+  [/^53300$/, 'database-connections-exhausted'],
   [/CERT|^ERR_(SSL|OSSL|TLS)|^UNABLE_TO_|SELF_SIGNED/, 'database-tls-failed'],
 ];
 
@@ -70,7 +77,10 @@ export class ExaminedDatabase {
           this.#usable.resolve(false);
         });
         const report = await this.#examine();
-        this.#usable.resolve(!report.findings.some(({ code }) => isConnectionFailure(code)));
+        this.#usable.resolve(
+          report.isSkipped !== true &&
+            !report.findings.some(({ code }) => isConnectionFailure(code)),
+        );
         return report;
       },
     };
@@ -88,7 +98,7 @@ export class ExaminedDatabase {
     try {
       await client.connect();
     } catch (error) {
-      return { findings: [connectionFinding(client.host, error)] };
+      return connectionReport(client.host, error);
     }
     try {
       const { rows } = await client.query<{ isReadOnly: boolean }>(IS_READ_ONLY);
@@ -151,6 +161,22 @@ function isConnectionFailure(code: FindingCode): boolean {
   const others = ['database-unusable', 'database-encoding', 'database-parameter', 'pooler-mode'];
   if (others.includes(code)) return true;
   return FAILURES.some(([, failure]) => failure === code);
+}
+
+function connectionReport(host: string, error: unknown): CheckReport {
+  // The check of the secrets has why.
+  if (isOfSecret(error)) return skipped('the secret with its password can not be used');
+  return { findings: [connectionFinding(host, error)] };
+}
+
+function isOfSecret(error: unknown): boolean {
+  return (
+    error instanceof SecretNotFound ||
+    error instanceof SecretAccessRefused ||
+    error instanceof SecretUnavailable ||
+    error instanceof SecretUnusable ||
+    (error instanceof ConnectionFailed && isOfSecret(error.cause))
+  );
 }
 
 function connectionFinding(host: string, error: unknown): Finding {
