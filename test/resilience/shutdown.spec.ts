@@ -92,17 +92,17 @@ async function openImport(url: string, lines: readonly string[]) {
   return answer;
 }
 
-/** Fills the log with more than the buffers between an export and its reader hold: 28 MB in long entries. */
+/** Fills the log with more than the buffers between an export and its reader hold: 30 MB in long entries. */
 async function fillLog(): Promise<void> {
   const log = await openTestLog(service().database.serviceUrl, {
     origin: 'localhost/acs-identity',
     timeoutMs: 60_000,
     databaseTimeoutMs: 60_000,
   });
-  const details = { text: 'x'.repeat(13_000) };
-  for (let done = 0; done < 2_000; done += 250) {
+  const details = { text: 'x'.repeat(4_000) };
+  for (let done = 0; done < 6_000; done += 500) {
     await log.trail.recordAll(
-      Array.from({ length: 250 }, (_, nth) => ({ ...issued(done + nth), details })),
+      Array.from({ length: 500 }, (_, nth) => ({ ...issued(done + nth), details })),
     );
   }
   await log.close();

@@ -244,7 +244,7 @@ describe('a process that finds a new version of a secret which does not work', (
       });
       expect(answer.status).toBe(200);
     };
-    expect((await firstCall(url)).status).toBe(200);
+    await expect.poll(async () => (await firstCall(url)).status).toBe(200);
     await store('no connection string');
     await expect
       .poll(async () => readinessOf(url))

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { type MintRequest, SAMPLE_PEOPLE } from '../../../apps/emulator/src/index.js';
 import { call } from '../../support/call.js';
 import { runningService } from '../../support/running-service.js';
