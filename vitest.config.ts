@@ -26,6 +26,9 @@ const image = ['test/image/*.spec.ts'];
 /** `npm run test:deployment`: with Helm, promtool, HAProxy and PgBouncer. */
 const deployment = ['test/deployment/{chart,chart-network,chart-values,alert-rules,stand}.spec.ts'];
 
+/** `npm run bench` begins with it: contenders of the benchmark answer as the service does. */
+const contenders = ['test/bench/contenders.spec.ts'];
+
 const globalSetup = ['test/support/global-setup.ts'];
 
 /** Where specs start browsers, environments and replicas: they take longest. */
@@ -61,7 +64,14 @@ export default defineConfig({
         test: {
           name: 'together',
           include: ['{apps,examples,libs}/**/*.spec.ts', 'test/**/*.spec.ts'],
-          exclude: ['**/node_modules/**', ...alone, ...databases, ...image, ...deployment],
+          exclude: [
+            '**/node_modules/**',
+            ...alone,
+            ...databases,
+            ...image,
+            ...deployment,
+            ...contenders,
+          ],
           globalSetup,
           // A worker imports once what specs share: that halves the time of the whole.
           isolate: false,
@@ -70,6 +80,14 @@ export default defineConfig({
       { extends: true, test: { name: 'alone', include: alone } },
       ...(process.env.TEST_DATABASES
         ? [{ extends: true as const, test: { name: 'databases', include: databases, globalSetup } }]
+        : []),
+      ...(process.env.TEST_CONTENDERS
+        ? [
+            {
+              extends: true as const,
+              test: { name: 'contenders', include: contenders, globalSetup },
+            },
+          ]
         : []),
       ...(process.env.TEST_IMAGE
         ? [{ extends: true as const, test: { name: 'image', include: image, globalSetup } }]

@@ -5,6 +5,8 @@
  *   npm run bench -- [--quick] [--only service,floor] [--rounds 4] [--seconds 6]
  *   npm run bench -- --profile <folder> | --heap <folder>
  *
+ * `npm run bench` first checks that the contenders answer as the service does (test/bench/contenders.spec.ts).
+ *
  * Starts everything: PostgreSQL with durable commits, stand-ins of Entra, Key Vault and ACS, the load
  * generator and the contenders. Linux only. A process of the contender has a core of its own. Checks that
  * each token has its entry and that the log verifies. Writes bench/results/<date>.json, .md and .svg;

@@ -17,12 +17,15 @@ async function refusal(environment: Record<string, string | undefined>): Promise
 }
 
 describe('the api at its start', () => {
-  it('exits with 78 and lists every fault of the configuration with its fix', async () => {
+  it('exits with 78 and lists every fault of the configuration with its fix, and no value, which could be a secret', async () => {
     const message = await refusal({
       ...placeholderEnvironment,
       DATABASE_URL: undefined,
       ENTRA_TENANT_ID: 'contoso',
-      KEY_VAULT_URL: 'http://vault.example',
+      KEY_VAULT_URL: 'http://hunter2.example',
+      ACS_ENDPOINT: 'endpoint=https://a.example/;accesskey=hunter2',
+      DATABASE_POOL_SIZE: 'hunter2',
+      LOG_LEVEL: 'hunter2',
       PORT: 'eighty',
       ENTRA_AUDIANCE: 'api://typo',
     });
@@ -31,36 +34,16 @@ describe('the api at its start', () => {
       'DATABASE_URL',
       'ENTRA_TENANT_ID',
       'KEY_VAULT_URL',
+      'ACS_ENDPOINT',
+      'DATABASE_POOL_SIZE',
+      'LOG_LEVEL',
       'PORT',
       'ENTRA_AUDIANCE',
     ]) {
       expect(message).toMatch(new RegExp(`${variable}: .+\\n\\s+→ .+`));
     }
-    expect(message).toContain('5 faults');
-  });
-
-  it('echoes no value of a setting: it could be a secret', async () => {
-    const message = await refusal({
-      ...placeholderEnvironment,
-      DATABASE_URL: 'postgres:hunter2',
-      ACS_ENDPOINT: 'endpoint=https://a.example/;accesskey=hunter2',
-      LOG_LEVEL: 'hunter2',
-    });
-    expect(message).toContain('exit code 78');
+    expect(message).toContain('8 faults');
     expect(message).not.toContain('hunter2');
-  });
-
-  it('lists the required settings when none is set', async () => {
-    const message = await refusal({});
-    for (const variable of [
-      'DATABASE_URL',
-      'ENTRA_TENANT_ID',
-      'ENTRA_AUDIENCE',
-      'KEY_VAULT_URL',
-      'AUDIT_LOG_ORIGIN',
-    ]) {
-      expect(message).toContain(variable);
-    }
   });
 
   it('starts without its upstreams: live, not ready', async () => {

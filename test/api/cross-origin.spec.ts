@@ -287,10 +287,4 @@ describe('a service without ALLOWED_ORIGINS', () => {
     expect(sharing(response)).toEqual({});
     await expect.poll(refusedOrigins).toContain(APP);
   });
-
-  it('does not start with a wildcard', async () => {
-    await expect(service().addApi({ ALLOWED_ORIGINS: '*' })).rejects.toThrow(
-      /ALLOWED_ORIGINS: must not have a wildcard/,
-    );
-  });
 });

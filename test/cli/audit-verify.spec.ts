@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { issued, openTestLog, type TestLog } from '#libs/audit/testing';
 import { call } from '../support/call.js';
 import { acsIdentity, type CommandResult, operatorEnvironment } from '../support/acs-identity.js';
+import { commandHere } from '../support/command-here.js';
 import { testDatabase, type TestDatabase } from '#libs/platform/testing';
 import { signCheckpoint } from '#libs/transparency-log';
 import { runningService } from '../support/running-service.js';
@@ -23,12 +24,12 @@ function inFolder(name: string): string {
 }
 
 /** Verifies with arguments alone, without environment variables. */
-async function verify(args: readonly string[]): Promise<CommandResult> {
-  return acsIdentity(['audit', 'verify', '--public-key', ...keys, ...args]);
+async function verify(args: readonly string[], run = commandHere): Promise<CommandResult> {
+  return run(['audit', 'verify', '--public-key', ...keys, ...args]);
 }
 
-async function verifyDatabase(args: readonly string[] = []): Promise<CommandResult> {
-  return verify(['--database-url', database.serviceUrl, ...args]);
+async function verifyDatabase(args: readonly string[] = [], run = commandHere) {
+  return verify(['--database-url', database.serviceUrl, ...args], run);
 }
 
 beforeAll(async () => {
@@ -73,7 +74,7 @@ async function tampered(sql: string, undo: string, check: () => Promise<void>): 
 describe('acs-identity audit verify', () => {
   it('accepts an intact log, and one that has grown since a saved checkpoint', async () => {
     const saved = inFolder('seen');
-    const { code, stdout } = await verifyDatabase(['--save', saved]);
+    const { code, stdout } = await verifyDatabase(['--save', saved], acsIdentity);
     expect(stdout).toMatch(/^The log is whole: \d{3,} entries, root [\w+/=]{44}\.$/m);
     expect(code).toBe(0);
     await log.trail.record(issued(601));
@@ -105,7 +106,7 @@ describe('acs-identity audit verify', () => {
     'detects a superuser’s change of %s, names the entry and exits with 1',
     async (_what, sql, undo, kind) => {
       await tampered(sql, undo, async () => {
-        const { code, stdout } = await verifyDatabase();
+        const { code, stdout } = await verifyDatabase([], acsIdentity);
         expect(stdout).toContain('NOT whole. The first bad index is 300.');
         expect(stdout).toContain(`300: ${kind}`);
         expect(code).toBe(1);
@@ -116,7 +117,7 @@ describe('acs-identity audit verify', () => {
 
   it('detects a truncated log by a saved checkpoint', async () => {
     const saved = inFolder('truncated');
-    const shown = await acsIdentity(['audit', 'checkpoint', '--database-url', database.serviceUrl]);
+    const shown = await commandHere(['audit', 'checkpoint', '--database-url', database.serviceUrl]);
     await writeFile(saved, shown.stdout);
     const newest = 'SELECT max(size) FROM audit_head';
     await tampered(
@@ -191,7 +192,7 @@ describe('acs-identity audit verify', () => {
     const [other = '', own = ''] = [keys[0], keys.at(-1)];
     const url = database.serviceUrl;
     const verifyWith = async (key: string) =>
-      acsIdentity(['audit', 'verify', '--database-url', url, '--public-key', key]);
+      commandHere(['audit', 'verify', '--database-url', url, '--public-key', key]);
     expect((await verifyWith(own)).code).toBe(0);
     const foreign = await verifyWith(other);
     expect(foreign.code).toBe(1);
@@ -201,7 +202,7 @@ describe('acs-identity audit verify', () => {
     expect(foreign.stdout).toContain('`acs-identity audit keys`');
     const saved = inFolder('of-the-own-key');
     expect((await verifyDatabase(['--save', saved])).code).toBe(0);
-    const unknown = await acsIdentity([
+    const unknown = await commandHere([
       'audit',
       'verify',
       '--database-url',
@@ -215,7 +216,7 @@ describe('acs-identity audit verify', () => {
     expect(unknown.stderr).toContain(`Given were ${name}+${id}.`);
     const keyFile = inFolder('broken.keys');
     await writeFile(keyFile, `${own}x\n`);
-    const broken = await acsIdentity([
+    const broken = await commandHere([
       'audit',
       'verify',
       '--database-url',
@@ -246,7 +247,7 @@ describe('acs-identity audit copy', () => {
     expect(stdout).toMatch(/^The copy has \d{3,} entries\.\n$/);
 
     const saved = inFolder('copied');
-    const whole = await verify(['--folder', copy, '--save', saved]);
+    const whole = await verify(['--folder', copy, '--save', saved], acsIdentity);
     expect(whole.stdout).toContain('The log is whole');
     expect(whole.code).toBe(0);
 
@@ -315,7 +316,7 @@ describe('acs-identity audit copy', () => {
 
 describe('acs-identity audit verify-proof', () => {
   const verifyProof = async (proof: string, entry: string): Promise<CommandResult> =>
-    acsIdentity([
+    commandHere([
       'audit',
       'verify-proof',
       '--public-key',

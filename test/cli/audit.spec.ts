@@ -8,6 +8,7 @@ import { SAMPLE_PEOPLE, SAMPLE_TENANTS } from '../../apps/emulator/src/index.js'
 import { ManualClock, testDatabase, type TestDatabase } from '#libs/platform/testing';
 import { denied, issued, openTestLog, type TestLog } from '#libs/audit/testing';
 import { acsIdentity, type CommandResult, operatorEnvironment } from '../support/acs-identity.js';
+import { commandHere } from '../support/command-here.js';
 import { call } from '../support/call.js';
 import { isSignedBy } from '../support/independent-verifier.js';
 import { neverIssuedToken } from '../support/never-issued-token.js';
@@ -26,11 +27,13 @@ function inFolder(name: string): string {
 
 async function audit(args: readonly string[], input = ''): Promise<CommandResult> {
   const environment = operatorEnvironment(service());
-  return acsIdentity(['audit', ...args], { environment, input });
+  // A trace reads standard input.
+  if (args[0] === 'trace') return acsIdentity(['audit', ...args], { environment, input });
+  return commandHere(['audit', ...args], { environment });
 }
 
 async function verifyDatabase(url = service().database.serviceUrl): Promise<CommandResult> {
-  return acsIdentity(['audit', 'verify', '--database-url', url, '--public-key', ...keys]);
+  return commandHere(['audit', 'verify', '--database-url', url, '--public-key', ...keys]);
 }
 
 beforeAll(async () => {
@@ -65,7 +68,7 @@ describe('acs-identity audit', () => {
     ]) {
       expect(stdout).toContain(`\n  ${name} [options]`);
     }
-    expect((await acsIdentity(['audit', 'verify', '--help'])).stdout).toContain('Exit code 0');
+    expect((await commandHere(['audit', 'verify', '--help'])).stdout).toContain('Exit code 0');
   });
 
   it('checkpoint: prints the newest checkpoint, signed', async () => {
@@ -318,7 +321,7 @@ describe('acs-identity audit retain', () => {
       const { AUDIT_CHECKPOINT_FILE: _file, ...others } = operatorEnvironment(service());
       const environment = { ...others, DATABASE_OWNER_URL: database.ownerUrl };
       const args = ['audit', 'retain', '--before', day, '--yes'];
-      return acsIdentity(args, { environment });
+      return commandHere(args, { environment });
     };
     expect((await retain('2025-01-31')).stdout).toBe('Nothing is that old.\n');
     const { code, stdout } = await retain('2025-02-01');

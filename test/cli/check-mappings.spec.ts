@@ -7,6 +7,7 @@ import { Database, dataSourceOptions } from '#libs/platform';
 import { TEST_CLUSTER, testDatabase } from '#libs/platform/testing';
 import { NoteVerifier } from '#libs/transparency-log';
 import { acsIdentity, type CommandResult, operatorEnvironment } from '../support/acs-identity.js';
+import { commandHere } from '../support/command-here.js';
 import { publicKey } from '../support/audit-api.js';
 import { firstCall } from '../support/first-calls.js';
 import { IdentitiesApi } from '../support/identities-api.js';
@@ -39,7 +40,7 @@ async function checkAsAuditor(...args: string[]): Promise<CommandResult> {
   const { serviceUrl } = service().database;
   const url = serviceUrl.replace(TEST_CLUSTER.serviceRole, auditorRole);
   const options = ['--read-only', '--database-url', url, '--public-key', key];
-  return acsIdentity(['audit', 'check-mappings', ...options, ...args]);
+  return commandHere(['audit', 'check-mappings', ...options, ...args]);
 }
 
 /** Changes rows as the superuser, without triggers. */
@@ -184,7 +185,7 @@ describe('acs-identity audit check-mappings', () => {
   it('exits with 2 when there is nothing to check', async () => {
     const empty = await testDatabase();
     const url = ['--read-only', '--database-url', empty.serviceUrl, '--public-key', key];
-    const { code, stdout } = await acsIdentity(['audit', 'check-mappings', ...url]);
+    const { code, stdout } = await commandHere(['audit', 'check-mappings', ...url]);
     await empty.close();
     expect(stdout).toContain('There is nothing to check');
     expect(code).toBe(2);

@@ -6,6 +6,7 @@ import { InvalidSettings, Logger } from '#libs/platform';
 import { MemoryLogger } from '#libs/platform/testing';
 import { placeholderEnvironment } from '../../scripts/placeholder-environment.js';
 import { acsIdentity } from '../support/acs-identity.js';
+import { commandHere } from '../support/command-here.js';
 
 interface Verdict {
   readonly isAccepted: boolean;
@@ -36,7 +37,7 @@ async function verdictOfStart(environment: Record<string, string>): Promise<Verd
 }
 
 async function verdictOfCheck(environment: Record<string, string>): Promise<Verdict> {
-  const { code, stdout, stderr } = await acsIdentity(['config', 'check'], { environment });
+  const { code, stdout, stderr } = await commandHere(['config', 'check'], { environment });
   if (code === 0) return { isAccepted: true, sentences: stdout.trim().split('\n').slice(0, -1) };
   expect(code).toBe(78);
   return { isAccepted: false, sentences: sentencesOf(stderr) };
@@ -169,6 +170,19 @@ describe('acs-identity config check and the start', () => {
     expect(started.isAccepted).toBe(isAccepted);
     expect(started.sentences.length === 0).toBe(named.length === 0);
     for (const name of named) expect(started.sentences.join('\n')).toMatch(name);
+  });
+
+  it('name each required setting when none is set', async () => {
+    const { sentences } = await verdictOfStart({});
+    for (const variable of [
+      'DATABASE_URL',
+      'ENTRA_TENANT_ID',
+      'ENTRA_AUDIENCE',
+      'KEY_VAULT_URL',
+      'AUDIT_LOG_ORIGIN',
+    ]) {
+      expect(sentences.join('\n')).toContain(`${variable}: is not set`);
+    }
   });
 
   it('read the same settings: those of the default adapters are all listed', () => {

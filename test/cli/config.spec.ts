@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { placeholderEnvironment } from '../../scripts/placeholder-environment.js';
 import { acsIdentity } from '../support/acs-identity.js';
+import { commandHere } from '../support/command-here.js';
 
 describe('acs-identity config', () => {
   it('check: accepts a complete environment', async () => {
@@ -15,14 +16,14 @@ describe('acs-identity config', () => {
       ...placeholderEnvironment,
       AUDIT_LOG_ORIGIN: 'https://example.com/audit',
     };
-    const lax = await acsIdentity(['config', 'check'], { environment });
+    const lax = await commandHere(['config', 'check'], { environment });
     expect(lax.stdout).toContain('AUDIT_LOG_ORIGIN has a scheme');
     expect(lax.code).toBe(0);
     const strict = await acsIdentity(['config', 'check', '--strict'], { environment });
     expect(strict.stdout).toBe(lax.stdout);
     expect(strict.code).toBe(1);
     const good = { ...placeholderEnvironment };
-    expect((await acsIdentity(['config', 'check', '--strict'], { environment: good })).code).toBe(
+    expect((await commandHere(['config', 'check', '--strict'], { environment: good })).code).toBe(
       0,
     );
   });
@@ -38,14 +39,14 @@ describe('acs-identity config', () => {
 
   it('check: a fault of the pool is no fault of its share for reading', async () => {
     const environment = { ...placeholderEnvironment, DATABASE_POOL_SIZE: '0' };
-    const { code, stderr } = await acsIdentity(['config', 'check'], { environment });
+    const { code, stderr } = await commandHere(['config', 'check'], { environment });
     expect(code).toBe(78);
     expect(stderr).toContain('DATABASE_POOL_SIZE');
     expect(stderr).not.toContain('DATABASE_READING_CONNECTIONS');
   });
 
   it('list: prints every variable with its default', async () => {
-    const { stdout } = await acsIdentity(['config', 'list']);
+    const { stdout } = await commandHere(['config', 'list']);
     expect(stdout).toContain('PORT (default 3000)');
     expect(stdout).toContain('DATABASE_URL (required)');
   });
@@ -59,7 +60,7 @@ describe('acs-identity', () => {
   });
 
   it('--help of a command marks what is required', async () => {
-    const { stdout } = await acsIdentity(['identities', 'erase', '--help']);
+    const { stdout } = await commandHere(['identities', 'erase', '--help']);
     const marked = stdout.replaceAll(/\s+/g, ' ');
     expect(marked).toContain('tenant of the person (required)');
     expect(marked).toContain('the role that the api works as (required) (env: DATABASE_URL)');
@@ -73,7 +74,7 @@ describe('acs-identity', () => {
     [['doctor', '--timeout-seconds', '0'], '1 to 3600'],
     [['audit', 'witness', 'run', '--port', '99999'], '0 to 65535'],
   ])('refuses %s, and says what is allowed', async (args, allowed) => {
-    const { code, stderr } = await acsIdentity(args);
+    const { code, stderr } = await commandHere(args);
     expect(stderr).toContain(`It must be ${allowed}.`);
     expect(code).toBe(1);
   });

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { acsIdentity, type CommandResult, operatorEnvironment } from '../support/acs-identity.js';
+import { commandHere } from '../support/command-here.js';
 import { IdentitiesApi } from '../support/identities-api.js';
 import { parseNdjson } from '../support/parsers/ndjson.js';
 import { runningService } from '../support/running-service.js';
@@ -71,7 +72,8 @@ describe('acs-identity identities', () => {
       ['erase', '--tenant', braced, '--subject', randomUUID(), '--yes'],
       ['erase', '--tenant', tenantId, '--subject', braced, '--yes'],
     ]) {
-      const refused = await identities(...args);
+      const environment = operatorEnvironment(service());
+      const refused = await commandHere(['identities', ...args], { environment });
       expect(refused, args.join(' ')).toMatchObject({ code: 1, stdout: '' });
       expect(refused.stderr, args.join(' ')).toMatch(
         /^--(tenant|subject) .*(without braces|with a space|is not a GUID)/,

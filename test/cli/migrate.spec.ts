@@ -4,10 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { startEmulator } from '../../apps/emulator/src/index.js';
+import { type Emulator, startEmulator } from '../../apps/emulator/src/index.js';
 import { apiEnvironment } from '../../apps/local/src/api-environment.js';
 import { migrate as runMigrationsOf } from '../../apps/cli/src/actions/migrate.js';
 import { acsIdentity } from '../support/acs-identity.js';
+import { explain } from '#libs/platform';
 import { testDatabase, type TestDatabase } from '#libs/platform/testing';
 
 describe('acs-identity migrate', () => {
@@ -29,7 +30,7 @@ describe('acs-identity migrate', () => {
     ];
     const endings = await Promise.all([acsIdentity(args), acsIdentity(args)]);
     for (const { code, stdout, stderr } of endings) {
-      expect(stderr).toBe('');
+      expect(stderr).toMatch(/^(The migration waits for another migration, .*\n)*$/);
       expect(code).toBe(0);
       expect(stdout).toContain('up to date');
     }
@@ -112,29 +113,36 @@ describe('acs-identity migrate', () => {
     expect(stderr).not.toContain(database.ownerUrl);
   });
 
-  it.each([['migrate'], ['audit', 'retain', '--before', '2020-01-01', '--yes']])(
-    '%s %s: does nothing as the role of the service, and names the role and the variable',
-    async (...args) => {
-      const directory = await mkdtemp(join(tmpdir(), 'acs-identity-migrate-'));
-      const emulator = await startEmulator({ directory });
-      onTestFinished(async () => {
-        await emulator.stop();
-        await rm(directory, { recursive: true });
-      });
-      const { code, stdout, stderr } = await acsIdentity(args, {
-        environment: {
-          ...apiEnvironment(emulator, database.serviceUrl),
-          DATABASE_OWNER_URL: database.serviceUrl,
-          DATABASE_SERVICE_ROLE: 'identity_service',
-        },
-      });
-      expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
-      expect(stderr).toContain('The role identity_service does not own the schema');
-      expect(stderr).toContain('Set DATABASE_OWNER_URL');
-      expect(stderr).toContain('the role identity_owner');
-      expect(stderr).not.toContain('run acs-identity migrate');
-    },
-  );
+  describe('as the role of the service', () => {
+    let directory = '';
+    let emulator: Emulator;
+    beforeAll(async () => {
+      directory = await mkdtemp(join(tmpdir(), 'acs-identity-migrate-'));
+      emulator = await startEmulator({ directory });
+    });
+    afterAll(async () => {
+      await emulator.stop();
+      await rm(directory, { recursive: true });
+    });
+
+    it.each([['migrate'], ['audit', 'retain', '--before', '2020-01-01', '--yes']])(
+      '%s %s: does nothing, and names the role and the variable',
+      async (...args) => {
+        const { code, stdout, stderr } = await acsIdentity(args, {
+          environment: {
+            ...apiEnvironment(emulator, database.serviceUrl),
+            DATABASE_OWNER_URL: database.serviceUrl,
+            DATABASE_SERVICE_ROLE: 'identity_service',
+          },
+        });
+        expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+        expect(stderr).toContain('The role identity_service does not own the schema');
+        expect(stderr).toContain('Set DATABASE_OWNER_URL');
+        expect(stderr).toContain('the role identity_owner');
+        expect(stderr).not.toContain('run acs-identity migrate');
+      },
+    );
+  });
 
   it('names the missing options', async () => {
     const { code, stderr } = await acsIdentity(['migrate']);
@@ -166,8 +174,8 @@ describe('acs-identity migrate', () => {
     }
   });
 
-  const migrate = async (serviceRole: string): ReturnType<typeof acsIdentity> =>
-    acsIdentity(['migrate', '--database-url', database.ownerUrl, '--service-role', serviceRole]);
+  const migrate = async (serviceRole: string): ReturnType<typeof runMigrationsOf> =>
+    runMigrationsOf({ databaseUrl: database.ownerUrl, serviceRole });
 
   it('revokes the wider privileges that an older release, or an operator, has granted', async () => {
     const owner = new pg.Client({ connectionString: database.ownerUrl });
@@ -184,7 +192,7 @@ describe('acs-identity migrate', () => {
         GRANT CREATE ON SCHEMA public TO PUBLIC;
         ALTER DEFAULT PRIVILEGES GRANT ALL ON TABLES TO identity_service;
         ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT ALL ON TABLES TO PUBLIC`);
-      expect(await migrate('identity_service')).toMatchObject({ code: 0, stderr: '' });
+      await migrate('identity_service');
       await owner.query('SELECT audit_create_partitions(6)');
       const { rows } = await owner.query<{ privilege: string }>(
         `SELECT c.relname || '.' || attname || ' ' || privilege AS privilege
@@ -246,10 +254,9 @@ describe('acs-identity migrate', () => {
     try {
       await superuser.query(`CREATE ROLE ${role}`);
       await superuser.query(named(sql));
-      const { code, stderr } = await migrate(role);
-      expect(code).toBe(1);
-      expect(stderr).toContain(`the role "${role}" can do more than the service needs:`);
-      expect(stderr).toContain(`- ${named(excess)}\n`);
+      const refusal = await migrate(role).then(() => '', explain);
+      expect(refusal).toContain(`the role "${role}" can do more than the service needs:`);
+      expect(`${refusal}\n`).toContain(`- ${named(excess)}\n`);
       const { rows } = await superuser.query(
         `SELECT has_column_privilege($1, 'mapping', 'status', 'UPDATE') AS granted`,
         [role],
@@ -296,7 +303,7 @@ describe('acs-identity migrate', () => {
         );
         return rows[0];
       };
-      return { owner, run, privileges };
+      return { databaseUrl: own.ownerUrl, owner, run, privileges };
     };
 
     it('leaves the privileges of the newer release, names its migrations, and succeeds', async () => {
@@ -311,9 +318,9 @@ describe('acs-identity migrate', () => {
     });
 
     it('grants what this release needs and the newer one does not', async () => {
-      const { owner, run, privileges } = await open();
+      const { databaseUrl, owner, privileges } = await open();
       await owner.query('REVOKE INSERT ON audit_entry FROM identity_service');
-      expect(await run()).toMatchObject({ code: 0 });
+      await runMigrationsOf({ databaseUrl, serviceRole: 'identity_service' });
       expect(await privileges()).toMatchObject({ column: true, own: true });
     });
   });

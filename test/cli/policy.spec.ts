@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { acsIdentity, type CommandResult } from '../support/acs-identity.js';
+import { commandHere } from '../support/command-here.js';
 import { policyFile } from '../support/policy-file.js';
 import { repositoryRoot } from '../support/root.js';
 
@@ -14,13 +15,17 @@ const builtIn = policyFile('');
 async function policy(
   args: readonly string[],
   environment: Record<string, string> = {},
+  run = commandHere,
 ): Promise<CommandResult> {
-  return acsIdentity(['policy', ...args], { environment });
+  return run(['policy', ...args], { environment });
 }
 
 describe('acs-identity policy check', () => {
   it('accepts the example of the guide, and the built-in policy', async () => {
-    expect(await policy(['check', good.path])).toMatchObject({ code: 0, stderr: '' });
+    expect(await policy(['check', good.path], {}, acsIdentity)).toMatchObject({
+      code: 0,
+      stderr: '',
+    });
     const { code, stdout } = await policy(['check']);
     expect(code).toBe(0);
     expect(stdout).toContain('1 rule');
@@ -48,7 +53,7 @@ describe('acs-identity policy test', () => {
   });
 
   it('prints the refusal and exits with 3', async () => {
-    const guest = await policy(['test', ...staff, '--guest', '--scope', 'chat']);
+    const guest = await policy(['test', ...staff, '--guest', '--scope', 'chat'], {}, acsIdentity);
     expect(guest.code).toBe(3);
     expect(guest.stdout).toContain('deny: scopes-not-allowed (rule guests)');
     expect(guest.stdout).toContain('allowed: voip.join');

@@ -1,7 +1,11 @@
+import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import type { Command } from 'commander';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { issued, openTestLog } from '#libs/audit/testing';
@@ -9,10 +13,16 @@ import { ManualClock, testDatabase, type TestDatabase } from '#libs/platform/tes
 import { createProgram } from '../../apps/cli/src/program.js';
 import { SAMPLE_PEOPLE, SAMPLE_TENANTS } from '../../apps/emulator/src/index.js';
 import { acsIdentity, operatorEnvironment } from '../support/acs-identity.js';
+import { commandHere } from '../support/command-here.js';
 import { neverIssuedToken } from '../support/never-issued-token.js';
+import { compileCache, repositoryRoot } from '../support/root.js';
 import { runningService } from '../support/running-service.js';
 import type { AuditEntry } from '../support/service.js';
 import { issue } from '../support/tokens-api.js';
+
+const PROGRAM = `${repositoryRoot}dist/bin/acs-identity.js`;
+/** Of a file, in blocks of 512 bytes. */
+const LIMIT_BLOCKS = 8;
 
 const service = runningService();
 /** A log that is old enough to be retired. */
@@ -200,10 +210,12 @@ describe('what the log records of commands', () => {
         const who = isOfApi ? [] : ['--operator', name];
         // The checkpoint file belongs to the service's log.
         const { AUDIT_CHECKPOINT_FILE: _file, ...shared } = operatorEnvironment(service());
-        const { stderr } = await acsIdentity([...command.split(' '), ...args, ...who], {
-          environment: { ...shared, ...environment },
-          ...(input !== undefined && { input }),
-        });
+        const whole = [...command.split(' '), ...args, ...who];
+        const variables = { ...shared, ...environment };
+        const { stderr } =
+          input === undefined
+            ? await commandHere(whole, { environment: variables })
+            : await acsIdentity(whole, { environment: variables, input });
         const left = (await entriesOf(command)).filter(({ id }) => !before.includes(id));
         const actor = isOfApi ? { subject: SAMPLE_PEOPLE.grace.objectId } : operator(name);
         expect(left, `${args.join(' ')}: ${stderr}`).toContainEqual(
@@ -213,4 +225,65 @@ describe('what the log records of commands', () => {
     },
     180_000,
   );
+});
+
+/** @param script a line of `sh`, in which `"$@"` is the command */
+async function shell(script: string, args: readonly string[]) {
+  const { AUDIT_CHECKPOINT_FILE: _file, ...environment } = operatorEnvironment(service());
+  const child = spawn('sh', ['-c', script, 'sh', process.execPath, PROGRAM, ...args], {
+    env: { PATH: process.env.PATH, ...compileCache, ...environment },
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  const closed = once(child, 'close') as Promise<[number | null]>;
+  const stderr = await text(child.stderr);
+  return { code: (await closed)[0], stderr };
+}
+
+/** Of each way to print: by the parser, in one piece, line by line, page by page, and beside an exit code of its own. */
+const COMMANDS = [
+  ['--help'],
+  ['config', 'list'],
+  ['identities', 'export', '--tenant', SAMPLE_TENANTS.home.id, '--operator', 'olivia'],
+  ['audit', 'keys'],
+  ['audit', 'health', '--json'],
+  ['audit', 'search', '--json', '--operator', 'olivia'],
+  ['audit', 'export', '--operator', 'olivia'],
+  ['audit', 'sinks', 'status', '--json'],
+];
+
+describe('what a command can not print', () => {
+  // Commands above have erased others.
+  beforeAll(async () => void (await issue(service(), 'bob')));
+
+  it.runIf(existsSync('/dev/full')).each(COMMANDS.map((args) => [args.join(' '), args] as const))(
+    'is its result on a full disk: %s',
+    async (_, args) => {
+      const { code, stderr } = await shell('exec "$@" > /dev/full', args);
+      expect(stderr).toContain(
+        'Standard output could not be written: no space left on device. What it has is incomplete.\n',
+      );
+      expect(stderr).not.toContain('    at ');
+      expect(code).toBe(1);
+    },
+  );
+
+  it('is its result when a file takes a part of it only', async () => {
+    const file = join(folder, 'part');
+    const script = `trap '' XFSZ; ulimit -f ${LIMIT_BLOCKS}; exec "$@" > ${file}`;
+    const { code, stderr } = await shell(script, ['policy', 'schema']);
+    expect((await stat(file)).size).toBe(LIMIT_BLOCKS * 512);
+    expect(stderr).toBe(
+      'Standard output could not be written: the file may not be larger. What it has is incomplete.\n',
+    );
+    expect(code).toBe(1);
+  });
+
+  it('is its result when its reader has closed the pipe', async () => {
+    const status = join(folder, 'status');
+    const script = `{ "$@"; echo $? > ${status}; } | true; cat ${status} >&2`;
+    const { stderr } = await shell(script, ['config', 'list']);
+    expect(stderr).toBe(
+      'Standard output could not be written: its reader has closed it. What it has is incomplete.\n1\n',
+    );
+  });
 });

@@ -4,7 +4,7 @@ import { chown, mkdir, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { once } from 'node:events';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { startApi } from '../../apps/local/src/api-process.js';
 import { placeholderEnvironment } from '../../scripts/placeholder-environment.js';
 import { ProjectCopy, type Run } from '../support/project-copy.js';
@@ -20,8 +20,12 @@ const canActAsNobody =
 
 let copy: ProjectCopy;
 
+async function copyWith(...parts: string[]): Promise<ProjectCopy> {
+  return ProjectCopy.create(['package.json', '.npmrc', 'scripts', ...parts]);
+}
+
 async function useCopy(...parts: string[]): Promise<void> {
-  copy = await ProjectCopy.create(['package.json', '.npmrc', 'scripts', ...parts]);
+  copy = await copyWith(...parts);
 }
 
 beforeEach(async () => useCopy());
@@ -37,8 +41,8 @@ async function expectSentence(run: Run, sentence: RegExp): Promise<void> {
 }
 
 /** Runs a command on a file system of its own, mounted on a folder of the copy. */
-function runMounted(options: string, folder: string, command: string): Run {
-  return copy.run([
+function runMounted(options: string, folder: string, command: string, where = copy): Run {
+  return where.run([
     ...['unshare', '-m', 'sh', '-c'],
     `mount -t tmpfs -o ${options} none ${folder} && ${command}`,
   ]);
@@ -97,57 +101,59 @@ describe('a script that runs what was built', () => {
 });
 
 describe('the local environment', { timeout: 180_000 }, () => {
-  beforeEach(async () => {
-    await copy[Symbol.asyncDispose]();
-    await useCopy('dist', 'node_modules');
+  let built: ProjectCopy;
+  beforeAll(async () => {
+    built = await copyWith('dist', 'node_modules');
   });
+  afterEach(async () => rm(join(built.folder, '.local'), { recursive: true, force: true }));
+  afterAll(async () => built[Symbol.asyncDispose]());
 
   it('in another folder says where to start it', async () => {
-    const run = copy.run([process.execPath, copy.main], { cwd: '/' });
+    const run = built.run([process.execPath, built.main], { cwd: '/' });
     await expectSentence(run, /not the folder of the project: cd \S+ && npm start/);
     expect(existsSync('/.local')).toBe(false);
   });
 
   it('says which LOG_LEVEL it needs, instead of waiting for ever', async () => {
-    const run = copy.run([process.execPath, copy.main], { environment: { LOG_LEVEL: 'warn' } });
+    const run = built.run([process.execPath, built.main], { environment: { LOG_LEVEL: 'warn' } });
     await expectSentence(run, /LOG_LEVEL must be info or debug/);
   });
 
   it.runIf(canActAsNobody)('with the files of another user names the folder', async () => {
-    await mkdir(join(copy.folder, '.local'));
-    const run = copy.run([process.execPath, copy.main], { uid: NOBODY });
+    await mkdir(join(built.folder, '.local'));
+    const run = built.run([process.execPath, built.main], { uid: NOBODY });
     await expectSentence(run, /may not use \.local\S* \(EACCES\).*(chown|owner)/);
   });
 
   it.runIf(canMount)('on a full disk says: free some space', async () => {
-    await mkdir(join(copy.folder, '.local'));
-    const run = runMounted('size=6m', '.local', `exec ${process.execPath} ${copy.main}`);
+    await mkdir(join(built.folder, '.local'));
+    const run = runMounted('size=6m', '.local', `exec ${process.execPath} ${built.main}`, built);
     expect(await run.ended).toBe(1);
     expect(run.output().trim().split('\n').at(-1)).toBe(
       'The disk is full: free some space, then start again.',
     );
-    await copy.untilNothingRuns();
+    await built.untilNothingRuns();
   });
 
   it('that is not running is what a token needs first', async () => {
-    const run = copy.run([
+    const run = built.run([
       process.execPath,
-      join(copy.folder, 'dist/apps/local/src/token.js'),
+      join(built.folder, 'dist/apps/local/src/token.js'),
       'alice',
     ]);
     await expectSentence(run, /not running: start it with npm start/);
   });
 
   it.runIf(canActAsNobody)('starts as an ordinary user, too', async () => {
-    await copy.takeOwnPorts();
+    await built.takeOwnPorts();
     for (const path of ['.local', '.local/ports.json']) {
-      await chown(join(copy.folder, path), NOBODY, NOBODY);
+      await chown(join(built.folder, path), NOBODY, NOBODY);
     }
-    const run = copy.run([process.execPath, copy.main], { uid: NOBODY });
-    await copy.untilReady(run);
+    const run = built.run([process.execPath, built.main], { uid: NOBODY });
+    await built.untilReady(run);
     run.child.kill('SIGINT');
     expect(await run.ended).toBe(0);
-    await copy.untilNothingRuns();
+    await built.untilNothingRuns();
   });
 });
 

@@ -141,16 +141,6 @@ describe('while ACS', () => {
     90_000,
   );
 
-  it('loses the response to a create: the unknown outcome is recorded', async () => {
-    await untilServed(await newPerson(service()));
-    await addFault('*', { kind: 'reply-lost', count: 1 });
-    const person = await newPerson(service());
-    await requestToken(service(), person);
-    const entries = await service().auditEntries();
-    const ofPerson = entries.filter(({ target }) => target?.subject === person.oid);
-    expect(ofPerson.map(({ action }) => action)).toContain('identity.outcome-unknown');
-  }, 90_000);
-
   it('answers 401: no route answers its caller with 401', async () => {
     const person = await newPerson(service());
     await untilServed(person);

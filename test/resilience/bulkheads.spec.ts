@@ -212,8 +212,8 @@ describe('a slow client', () => {
       (await service().rows<{ tenant: string }>('SELECT tenant FROM mapping LIMIT 1'))[0] ?? {};
     await service().rows(
       `INSERT INTO mapping (id, resource, tenant, subject, kind, status, display_name)
-       SELECT gen_random_uuid(), 'main', $1, 'slow-' || n, 'user', 'pending', repeat('x', 200)
-       FROM generate_series(1, 60000) AS n`,
+       SELECT gen_random_uuid(), 'main', $1, rpad('slow-' || n, 250, 'x'), 'user', 'pending', repeat('💥', 200)
+       FROM generate_series(1, 20000) AS n`,
       [tenant],
     );
     const sockets = await Promise.all(

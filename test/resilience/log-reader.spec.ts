@@ -10,7 +10,7 @@ import { newPerson, requestToken } from '../support/tokens-api.js';
 const service = runningService({ environment: { LOG_LEVEL: 'info' } });
 
 /** Their lines are several times as long as a pipe holds. */
-const REQUESTS = 1_000;
+const REQUESTS = 500;
 
 /** Requests whose lines nobody reads. */
 async function fillLog(url: string): Promise<void> {

@@ -85,7 +85,8 @@ describe('SIGKILL of an api process', () => {
 
 describe('SIGSTOP and SIGCONT of an api process', () => {
   it('answers requests whose headers arrived while it was stopped, however long that was', async () => {
-    const { process: api, url } = await service().addApi();
+    const { apis, url } = service();
+    const api = apis[0]?.process ?? expect.unreachable();
     const sockets = await Promise.all(
       Array.from({ length: 5 }, async () => {
         const socket = connect(Number(new URL(url).port), 'localhost');

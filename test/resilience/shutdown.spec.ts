@@ -19,6 +19,7 @@ import { unknownIdentities } from '../support/unknown-identities.js';
 
 /** Three calls in 2 s: most first calls are queued when the signal arrives. */
 const service = runningService({
+  replicas: 0,
   environment: {
     ACS_BUDGET_CREATE_WITH_TOKEN: '3',
     ACS_BUDGET_WINDOW_MS: '2000',
@@ -91,14 +92,18 @@ async function openImport(url: string, lines: readonly string[]) {
   return answer;
 }
 
-async function fillLog(entryCount: number): Promise<void> {
+/** Fills the log with more than the buffers between an export and its reader hold: 30 MB in long entries. */
+async function fillLog(): Promise<void> {
   const log = await openTestLog(service().database.serviceUrl, {
     origin: 'localhost/acs-identity',
     timeoutMs: 60_000,
     databaseTimeoutMs: 60_000,
   });
-  for (let done = 0; done < entryCount; done += 5_000) {
-    await log.trail.recordAll(Array.from({ length: 5_000 }, (_, nth) => issued(done + nth)));
+  const details = { text: 'x'.repeat(4_000) };
+  for (let done = 0; done < 6_000; done += 500) {
+    await log.trail.recordAll(
+      Array.from({ length: 500 }, (_, nth) => ({ ...issued(done + nth), details })),
+    );
   }
   await log.close();
 }
@@ -110,8 +115,7 @@ async function exitOf(replica: ApiProcess): Promise<{ code: number | null; after
 }
 
 describe('SIGTERM and SIGINT under load', () => {
-  // More than the buffers between an export and its reader hold.
-  beforeAll(async () => fillLog(20_000));
+  beforeAll(fillLog);
 
   it.each(['SIGTERM', 'SIGINT'] as const)(
     '%s: slow, queued, half-sent and streaming requests, idle connections: all end in order, with exit code 0',

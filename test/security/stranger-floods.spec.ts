@@ -7,7 +7,7 @@ const MAX_ENTRIES_PER_WINDOW = 20 + 25; // separately counted sources, and one e
 const MAX_LINES_PER_WINDOW = 450;
 const WINDOW_MS = 10_000;
 
-const REQUESTS = 12_000;
+const REQUESTS = 6_000;
 const CONNECTIONS = 20;
 const PIPELINED = 25;
 

@@ -22,7 +22,9 @@ export async function startTestCluster(
   const directory = join(tmpdir(), `acs-identity-test-${randomBytes(6).toString('hex')}`);
   // A run opens thousands of connections; the usual 4,096 iterations cost 2 ms of each. PostgreSQL 15 has no setting.
   const cheapSignIn = more.programs === undefined ? { scram_iterations: '1' } : {};
-  const settings = { max_connections: '300', ...cheapSignIn, ...ownSettings };
+  // Of a hundred databases that live for a minute; it would visit two of them each second.
+  const noVacuum = isDurable ? {} : { autovacuum: 'off' };
+  const settings = { max_connections: '300', ...cheapSignIn, ...noVacuum, ...ownSettings };
   const postgres = await LocalPostgres.start({ directory, password, isDurable, settings, ...more });
   // Stored anew: the password was set with the usual iterations before the server had settings.
   await postgres.execute(`ALTER ROLE postgres PASSWORD '${password}'`);

@@ -3,27 +3,12 @@ import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { issued, openTestLog } from '#libs/audit/testing';
 import { SAMPLE_TENANTS } from '../../../apps/emulator/src/index.js';
 import { call } from '../../support/call.js';
-import { parseCef } from '../../support/parsers/cef.js';
-import { parseCsv } from '../../support/parsers/csv.js';
 import { parseLines, parseNdjson } from '../../support/parsers/ndjson.js';
 import { followedLines, hasTwoPages } from '../../support/followed-lines.js';
 import { runningService } from '../../support/running-service.js';
-import { issue } from '../../support/tokens-api.js';
+import { issue, newPerson } from '../../support/tokens-api.js';
 
 const service = runningService({ environment: { DATABASE_TIMEOUT_MS: '1000' } });
-
-/** Display names that could break lines, terminals or parsers of those who read an export. */
-const hostile = [
-  'a\u0085CEF:0|x|y|z|1|forged|9|act=forged',
-  'next line\u0085byte',
-  '\u009b2J\u009b31mansi',
-  'separators\u2028\u2029',
-  'bidi\u202edrawkcab\u2066',
-  'a|b=c\\d, "quoted", \'single\'',
-  '=HYPERLINK("http://evil.example","x")',
-  '{"index":0,"entry":{}}\u2028{"index":1}',
-  'x'.repeat(512),
-];
 
 /** Repeats it: the deadline of the database, short for the sake of a test below, may be over on a busy machine. */
 async function untilIssued(caller: Parameters<typeof issue>[1]): Promise<void> {
@@ -31,11 +16,7 @@ async function untilIssued(caller: Parameters<typeof issue>[1]): Promise<void> {
 }
 
 beforeAll(async () => {
-  for (const name of hostile) {
-    const claims = { name, oid: crypto.randomUUID() };
-    const bearer = await service().emulator.control.mintToken({ person: 'alice', claims });
-    await untilIssued({ oid: claims.oid, bearer });
-  }
+  for (let n = 0; n < 8; n += 1) await untilIssued(await newPerson(service()));
   await untilIssued('olga');
 });
 
@@ -86,18 +67,6 @@ interface NdjsonLine {
 
 function parsed(download: Download): NdjsonLine[] {
   return parseNdjson(download.text);
-}
-
-interface OcsfEvent {
-  readonly class_uid: number;
-  readonly activity_id: number;
-  readonly type_uid: number;
-  readonly status_id: number;
-  readonly unmapped: { readonly action: string };
-}
-
-interface EcsEvent {
-  readonly event: { readonly outcome: string };
 }
 
 async function follow(query: string, who: 'grace' | 'ivan' = 'grace'): Promise<Response> {
@@ -152,74 +121,17 @@ describe('GET /v1/audit/export', () => {
     expect(parsed(file).map(({ index }) => index)).toEqual(rows.map((_, nth) => nth));
   });
 
-  it.each(['ndjson', 'csv', 'cef', 'ocsf', 'ecs'])(
-    '200: escapes control characters in %s, so that no value breaks out of its line',
-    async (format) => {
-      const { text } = await download(`format=${format}`);
-      expect(text).not.toMatch(
-        /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/,
-      );
-      expect(text).not.toMatch(/^CEF:0\|x/m);
-      expect(text).toContain(format === 'csv' || format === 'cef' ? 'u0085byte' : '\\\\u0085byte');
-    },
-  );
-
-  it('200: returns CSV that a parser reads back, without formulas', async () => {
-    const { type, text } = await download('format=csv');
-    expect(type).toBe('text/csv; charset=utf-8');
-    const rows = parseCsv(text);
-    expect(rows.map(({ index }) => Number(index))).toEqual(rows.map((_, nth) => nth));
-    const names = rows
-      .filter(({ action }) => action === 'token.issue')
-      .map((row) => row.actorDisplayName);
-    expect(names).toContain(hostile[5]);
-    expect(names).toContain(`'${hostile[6] ?? ''}`);
-    for (const row of rows) {
-      for (const value of Object.values(row)) expect(value).not.toMatch(/^[=+\-@]/);
-    }
-  });
-
-  it('200: returns CEF that a parser reads back', async () => {
-    const file = await download('format=cef');
-    expect(file.type).toBe('text/plain; charset=utf-8');
-    const events = parseLines(file.text).map(parseCef);
-    expect(events.map(({ extension }) => Number(extension.cn1))).toEqual(
-      events.map((_, nth) => nth),
-    );
-    const issuances = events.filter(({ header }) => header[4] === 'token.issue');
-    expect(issuances.map(({ extension }) => extension.suser)).toContain(hostile[5]);
-    for (const { extension } of issuances)
-      expect(extension).toMatchObject({ act: 'token.issue', outcome: 'success' });
-  });
-
-  it('200: returns OCSF 1.8 and ECS events that agree on each entry', async () => {
-    const ocsf = parseNdjson<OcsfEvent>((await download('format=ocsf')).text);
-    const ecs = parseNdjson<EcsEvent>((await download('format=ecs')).text);
-    const rows = parsed(await download('format=ndjson'));
-    for (const { index, entry } of rows.slice(0, 20)) {
-      // The four are texts of every entry.
-      const { action, id, recordedAt, outcome } = entry as unknown as Record<string, string>;
-      const [event, other] = [ocsf[index], ecs[index]];
-      if (!event || !other) throw new Error('an entry is missing');
-      expect(event.type_uid).toBe(event.class_uid * 100 + event.activity_id);
-      expect(event).toMatchObject({
-        time: Date.parse(recordedAt ?? ''),
-        metadata: { version: '1.8.0', uid: id, sequence: index },
-      });
-      expect(other).toMatchObject({
-        '@timestamp': recordedAt,
-        event: { kind: 'event', action, id, sequence: index },
-      });
-      expect([event.status_id === 1, other.event.outcome === 'success']).toEqual([
-        outcome === 'success',
-        outcome === 'success',
-      ]);
-    }
-    expect(ocsf.find(({ unmapped }) => unmapped.action === 'token.issue')).toMatchObject({
-      class_uid: 6003,
-      type_uid: 600301,
-      api: { operation: 'IssueAccessToken' },
-    });
+  // What is in them, with hostile values and for every action: export-formats.spec.ts.
+  it.each([
+    ['csv', 'text/csv; charset=utf-8'],
+    ['cef', 'text/plain; charset=utf-8'],
+    ['ocsf', 'application/x-ndjson'],
+    ['ecs', 'application/x-ndjson'],
+  ])('200: returns %s as %s', async (format, type) => {
+    const newest = (await service().auditEntries()).length - 1;
+    const file = await download(`format=${format}&fromIndex=${newest}`);
+    expect(file).toMatchObject({ status: 200, isComplete: true, type });
+    expect(file.text).not.toBe('');
   });
 
   it('200: starts at fromIndex', async () => {
@@ -292,9 +204,13 @@ describe('GET /v1/audit/export', () => {
       timeoutMs: 20_000,
       databaseTimeoutMs: 20_000,
     });
-    const count = 30_000;
-    for (let done = 0; done < count; done += 5_000) {
-      await log.trail.recordAll(Array.from({ length: 5_000 }, (_, nth) => issued(done + nth)));
+    // More than the buffers between the export and its reader hold: 42 MB in long entries.
+    const count = 3_000;
+    const details = { text: 'x'.repeat(13_000) };
+    for (let done = 0; done < count; done += 250) {
+      await log.trail.recordAll(
+        Array.from({ length: 250 }, (_, nth) => ({ ...issued(done + nth), details })),
+      );
     }
     await log.close();
 

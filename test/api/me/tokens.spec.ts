@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { type MintRequest, SAMPLE_PEOPLE } from '../../../apps/emulator/src/index.js';
 import { call } from '../../support/call.js';
 import { runningService } from '../../support/running-service.js';
@@ -298,53 +298,6 @@ describe('tokens of Entra as callers have them', () => {
     const bearer = await service().emulator.control.mintToken(request);
     const { token } = await issue(service(), { oid: '', bearer });
     expect(await service().emulator.control.validateAcsToken(token)).toMatchObject({ valid: true });
-  });
-});
-
-describe('a first configuration', () => {
-  let url: string;
-
-  beforeAll(async () => {
-    const { tenantId, apiAudience } = service().emulator;
-    const api = await service().addApi({
-      ENTRA_TENANT_ID: tenantId.toUpperCase(),
-      ENTRA_AUDIENCE: apiAudience.toUpperCase(),
-      LOG_LEVEL: 'info',
-    });
-    url = api.url;
-  });
-
-  it('200: may have the ids of tenant and application in capitals', async () => {
-    await issue(service(), 'alice', {}, url);
-  });
-
-  it.each<[string, MintRequest, object]>([
-    [
-      'tokens are of version 1.0',
-      { version: '1.0' },
-      { reason: 'version-not-allowed', expected: ['2.0'], actual: '1.0' },
-    ],
-    [
-      'tokens are for another audience',
-      { claims: { aud: 'api://other' } },
-      { reason: 'audience', actual: 'api://other' },
-    ],
-  ])('401: says in log and metrics that %s', async (_what, request, fields) => {
-    const token = await service().emulator.control.mintToken({ person: 'alice', ...request });
-    service().scanner.forbid(token);
-    const headers = { 'x-request-id': randomUUID() };
-    const answer = await call(url, 'post', '/v1/me/tokens', { token, body: {}, headers });
-    expect(answer.status).toBe(401);
-    await expect
-      .poll(() => service().logLines.filter((line) => line.includes(headers['x-request-id'])))
-      .toContainEqual(expect.stringContaining('caller refused'));
-    const line = service().logLines.find(
-      (one) => one.includes(headers['x-request-id']) && one.includes('caller refused'),
-    );
-    expect(JSON.parse(line ?? '{}')).toMatchObject({ level: 'info', ...fields });
-    const metrics = await (await fetch(`${url}/metrics`)).text();
-    const { reason } = fields as { reason: string };
-    expect(metrics).toContain(`authentication_refusals_total{reason="${reason}"} 1`);
   });
 });
 

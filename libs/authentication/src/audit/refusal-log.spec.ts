@@ -97,7 +97,7 @@ describe('RefusalLog', () => {
       expect.stringMatching(/^\d{4}-.*Z$/),
     ],
     ['not-an-access-token', token({ nonce: 'n' }), 'an access token', 'a nonce, as in ID tokens'],
-  ])('says at info what was expected and what came: %s (%#)', async (reason, make, ...values) => {
+  ])('says at info what was expected and what came: %s', async (reason, make, ...values) => {
     const before = await refusals(reason);
     expect(await send(make())).toBe(401);
     const [expected, actual] = values;

@@ -55,6 +55,7 @@ describe('the readiness of the database', () => {
 
   it.each<[string, (url: URL) => void, string]>([
     ['a wrong password', (url) => (url.password = 'wrong'), 'the password is refused (28P01)'],
+    ['no password', (url) => (url.password = ''), 'it requires a password, and none is set'],
     [
       'a missing database',
       (url) => (url.pathname = '/nowhere'),
