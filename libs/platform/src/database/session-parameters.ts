@@ -20,6 +20,7 @@ export const SESSION_PARAMETERS: Readonly<Record<string, string>> = {
 /** What is read of a new session. */
 export interface SessionState {
   readonly isDirect: boolean;
+  readonly isStandby: boolean;
   readonly encoding: string;
   /** The parameters above that had another value when the session began, such as `array_nulls (off)`. */
   readonly different: readonly string[] | null;
@@ -42,7 +43,7 @@ export const PREPARE_SESSION = `
     FROM unnest($2::text[], $3::text[]) AS given (parameter, value)
     JOIN pg_settings ON parameter = name
   )
-  SELECT is_direct AS "isDirect", current_setting('server_encoding') AS encoding,
+  SELECT is_direct AS "isDirect", pg_is_in_recovery() AS "isStandby", current_setting('server_encoding') AS encoding,
     has_tables AS "hasTables", search_path AS "searchPath",
     (SELECT array_agg(name || ' (' || setting || ')') FROM wanted
      WHERE is_required AND setting <> value
