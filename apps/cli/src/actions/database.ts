@@ -91,7 +91,7 @@ export async function withDatabase<T>(
 ): Promise<T> {
   const credential = databaseCredential();
   const options = { url: requirePostgresUrl(url), credential, poolSize: 2, timeoutMs };
-  const dataSource = new DataSource(dataSourceOptions(options));
+  const dataSource = new DataSource(dataSourceOptions({ ...options, allowsStandby: true }));
   try {
     return await work(new Database(dataSource));
   } finally {

@@ -181,7 +181,8 @@ async function launch(
   const output = errorOutput(child);
   await new Promise<void>((resolve, reject) => {
     child.stderr.on('data', () => {
-      if (output().includes('database system is ready to accept connections')) resolve();
+      // A standby accepts read-only ones.
+      if (/database system is ready to accept (read-only )?connections/.test(output())) resolve();
     });
     child.once('error', reject);
     child.once('close', () => {

@@ -5,6 +5,7 @@ import {
   openCheckpoint,
   parseCheckpoint,
   parseNote,
+  type TileReader,
   TransparencyLogError,
   UnverifiedNote,
   verifyContinuation,
@@ -16,10 +17,12 @@ import {
   LogOriginDiffers,
 } from '../errors.js';
 import { AuditMetrics } from '../metrics.js';
-import { readSignedHead, readTile, type SignedHead } from '../postgres/log-queries.js';
+import { lockHead, NEWEST_CHECKPOINT, toCheckpoint } from '../postgres/append-statements.js';
+import { readSignedHead, readTile, type SignedHead, tilesOver } from '../postgres/log-queries.js';
 import { auditSettings, type AuditSettings } from '../settings.js';
 import { CheckpointFile } from './checkpoint-file.js';
 import { CheckpointSigners } from './checkpoint-signers.js';
+import { flyInTransaction } from './function-append.js';
 import { LogKeys } from './log-keys.js';
 import { LogOrigin } from './log-origin.js';
 
@@ -204,25 +207,49 @@ export class RollbackDetector implements OnApplicationBootstrap {
     const latest = this.#latest;
     const head = await readSignedHead(this.database);
     if (!latest || latest.size === 0) return head;
-    const finding = await this.#findDamage(latest, head);
-    if (finding === undefined) return head;
-    this.logger.error({ size: latest.size, finding }, 'audit log damaged');
-    throw (this.#damage ??= new LogDamaged(finding));
+    const finding = await findDamage(latest, head, async (address) =>
+      this.database.run(async (manager) => readTile(manager, address)),
+    );
+    return finding === undefined ? head : this.#confirmDamage(latest);
   }
 
-  /** A head of the latest checkpoint's size proves nothing: the tree must continue the checkpoint's tree. */
-  async #findDamage(latest: Checkpoint, head: SignedHead | undefined): Promise<string | undefined> {
-    if (!head || head.size < latest.size) return 'the log is shorter than before';
-    try {
-      const stored = parseCheckpoint(parseNote(head.checkpoint).text);
-      await verifyContinuation(latest, stored, async (address) =>
-        this.database.run(async (manager) => readTile(manager, address)),
-      );
-      return undefined;
-    } catch (error) {
-      if (error instanceof TransparencyLogError) return 'the log is another one than before';
-      throw error;
-    }
+  /**
+   * Compares once more, under the lock of the log: a standby has an older log, and is no evidence of damage.
+   *
+   * @returns the head, if it continues the checkpoint after all
+   * @throws DatabaseUnavailable when the connection leads to no server that takes writes
+   */
+  async #confirmDamage(latest: Checkpoint): Promise<SignedHead | undefined> {
+    return this.database.transaction(async (transaction) => {
+      const [headRows = [], checkpointRows = []] = await flyInTransaction(transaction, [
+        lockHead(this.settings.timeoutMs),
+        NEWEST_CHECKPOINT,
+      ]);
+      const [[size] = []] = headRows;
+      const checkpoint = toCheckpoint(checkpointRows);
+      const head = checkpoint === undefined ? undefined : { size: Number(size), checkpoint };
+      const finding = await findDamage(latest, head, tilesOver(transaction));
+      if (finding === undefined) return head;
+      this.logger.error({ size: latest.size, finding }, 'audit log damaged');
+      throw (this.#damage ??= new LogDamaged(finding));
+    });
+  }
+}
+
+/** A head of the latest checkpoint's size proves nothing: the tree must continue the checkpoint's tree. */
+async function findDamage(
+  latest: Checkpoint,
+  head: SignedHead | undefined,
+  tiles: TileReader,
+): Promise<string | undefined> {
+  if (!head || head.size < latest.size) return 'the log is shorter than before';
+  try {
+    const stored = parseCheckpoint(parseNote(head.checkpoint).text);
+    await verifyContinuation(latest, stored, tiles);
+    return undefined;
+  } catch (error) {
+    if (error instanceof TransparencyLogError) return 'the log is another one than before';
+    throw error;
   }
 }
 

@@ -2,7 +2,7 @@ import { type Clock, type Logger, traced } from '#libs/platform';
 import { BudgetExhausted, type Permit, type RequestBudget } from '#libs/request-budget';
 import type { CommunicationResource } from '../resources/communication-resources.js';
 import type { PlannedCall } from './acs-call.js';
-import { CircuitBreaker } from './circuit-breaker.js';
+import { CircuitBreaker, type CircuitScope } from './circuit-breaker.js';
 import { ConnectionSlots } from './connection-slots.js';
 import type { UpstreamFailure } from './upstream-failure.js';
 
@@ -16,7 +16,12 @@ export interface Admission {
   readonly leave: () => void;
 }
 
-/** Lets a call begin when circuit breaker, request budget and connections of its resource allow it. */
+/**
+ * Lets a call begin when circuit breaker, request budget and connections of its resource allow it.
+ *
+ * Each operation of a resource has a circuit of its own, and so have its bulk calls: a revocation that
+ * fails says nothing of tokens, and the many calls of a mass revocation would take every probe.
+ */
 export class AcsAdmission {
   readonly #circuits = new Map<string, CircuitBreaker>();
   readonly #slots = new Map<string, ConnectionSlots>();
@@ -47,10 +52,10 @@ export class AcsAdmission {
         if (permit.usableForMs() > 0) return { permit, leave };
         leave();
       } catch (error) {
-        this.#abandon(permit, resource);
+        this.#abandon(permit, acsCall);
         throw error;
       }
-      this.#abandon(permit, resource);
+      this.#abandon(permit, acsCall);
     }
     throw new BudgetExhausted(1, { resource: resource.name, operation });
   }
@@ -63,32 +68,32 @@ export class AcsAdmission {
   async permitToRepeat(acsCall: PlannedCall, signal: AbortSignal): Promise<Permit | undefined> {
     const permit = await this.#acquirePermit(acsCall, signal);
     if (permit.usableForMs() > 0) return permit;
-    this.#abandon(permit, acsCall.resource);
+    this.#abandon(permit, acsCall);
     return undefined;
   }
 
   /** The call was answered. */
-  succeeded({ resource }: PlannedCall, permit: Permit): void {
-    this.#circuitOf(resource.name).record(false);
+  succeeded(acsCall: PlannedCall, permit: Permit): void {
+    this.#circuitOf(acsCall).record(false);
     permit.release();
   }
 
   /** A caller who has gone says nothing of the resource. */
   failed(
-    { resource, call }: PlannedCall,
+    acsCall: PlannedCall,
     permit: Permit,
     { wasSent, isOutage, throttled }: UpstreamFailure,
   ): void {
-    const circuit = this.#circuitOf(resource.name);
-    const hasCaller = call.request?.signal?.aborted !== true;
+    const circuit = this.#circuitOf(acsCall);
+    const hasCaller = acsCall.call.request?.signal?.aborted !== true;
     if (wasSent || isOutage) circuit.record(isOutage && hasCaller);
     else circuit.abandon();
     permit.release({ throttled, isUnused: !wasSent });
   }
 
-  #abandon(permit: Permit, resource: CommunicationResource): void {
+  #abandon(permit: Permit, acsCall: PlannedCall): void {
     permit.release({ isUnused: true });
-    this.#circuitOf(resource.name).abandon();
+    this.#circuitOf(acsCall).abandon();
   }
 
   #slotsOf({ name }: CommunicationResource): ConnectionSlots {
@@ -97,12 +102,10 @@ export class AcsAdmission {
     return slots;
   }
 
-  async #acquirePermit(
-    { operation, call, requester }: PlannedCall,
-    signal: AbortSignal | undefined,
-  ): Promise<Permit> {
+  async #acquirePermit(acsCall: PlannedCall, signal: AbortSignal | undefined): Promise<Permit> {
+    const { operation, call, requester } = acsCall;
     const { resource, tenant, clientApp, priority } = call;
-    const circuit = this.#circuitOf(resource);
+    const circuit = this.#circuitOf(acsCall);
     circuit.admit();
     try {
       const attributes = {
@@ -125,10 +128,13 @@ export class AcsAdmission {
     }
   }
 
-  #circuitOf(resource: string): CircuitBreaker {
+  #circuitOf({ resource, operation, call }: PlannedCall): CircuitBreaker {
     const { clock, logger } = this.dependencies;
-    const circuit = this.#circuits.get(resource) ?? new CircuitBreaker(resource, clock, logger);
-    this.#circuits.set(resource, circuit);
+    const { priority = 'interactive' } = call;
+    const scope: CircuitScope = { resource: resource.name, operation, priority };
+    const key = JSON.stringify(Object.values(scope));
+    const circuit = this.#circuits.get(key) ?? new CircuitBreaker(scope, clock, logger);
+    this.#circuits.set(key, circuit);
     return circuit;
   }
 }

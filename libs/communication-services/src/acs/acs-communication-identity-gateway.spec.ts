@@ -832,6 +832,39 @@ describe('AcsCommunicationIdentityGateway', () => {
     );
   });
 
+  it('issues tokens while revocations and deletions fail', async () => {
+    const { gateway } = start();
+    const { communicationUserId } = await gateway.createIdentity(call);
+    for (const operation of ['revoke', 'delete']) {
+      await emulator.control.addFault({ service: 'acs', operation, kind: 'status', status: 503 });
+    }
+    const revoke = async () => gateway.revokeTokens(call, communicationUserId);
+    const remove = async () => gateway.deleteIdentity(call, communicationUserId);
+    for (let nth = 0; nth < 5; nth += 1) {
+      await Promise.allSettled([revoke(), remove()]);
+    }
+    const refused = await callsDuring(async () => {
+      await expect(revoke()).rejects.toMatchObject({ retryAfterSeconds: 1 });
+      await expect(remove()).rejects.toMatchObject({ retryAfterSeconds: 1 });
+    });
+    expect(refused).toHaveLength(0);
+    await gateway.issueToken(call, { ...token, communicationUserId });
+  });
+
+  it('sends a revocation that a caller waits for while those of a mass revocation are paused', async () => {
+    const { gateway } = start();
+    const { communicationUserId } = await gateway.createIdentity(call);
+    await emulator.control.addFault({
+      ...{ service: 'acs', operation: 'revoke', kind: 'status', status: 503 },
+    });
+    const revokeInBulk = async () =>
+      gateway.revokeTokens({ ...call, priority: 'bulk' }, communicationUserId);
+    for (let nth = 0; nth < 5; nth += 1) await revokeInBulk().catch(() => undefined);
+    await expect(revokeInBulk()).rejects.toMatchObject({ cause: { message: 'circuit open' } });
+    await emulator.control.removeFaults();
+    await gateway.revokeTokens(call, communicationUserId);
+  });
+
   it('sends the request id to ACS', async () => {
     const { gateway } = start();
     const sending = vi.spyOn(UndiciHttpClient.prototype, 'sendRequest');

@@ -3,9 +3,11 @@ import { ManualClock, MemoryLogger } from '#libs/platform/testing';
 import { UpstreamUnavailable } from '../errors.js';
 import { CircuitBreaker } from './circuit-breaker.js';
 
+const scope = { resource: 'default', operation: 'issue', priority: 'interactive' } as const;
+
 function open(): { clock: ManualClock; circuit: CircuitBreaker } {
   const clock = new ManualClock();
-  const circuit = new CircuitBreaker('default', clock, new MemoryLogger());
+  const circuit = new CircuitBreaker(scope, clock, new MemoryLogger());
   for (let failure = 0; failure < 5; failure += 1) {
     circuit.admit();
     circuit.record(true);
@@ -18,7 +20,7 @@ const admit = (circuit: CircuitBreaker) => (): void => {
 
 describe('CircuitBreaker', () => {
   it('stays closed while some calls succeed', () => {
-    const circuit = new CircuitBreaker('default', new ManualClock(), new MemoryLogger());
+    const circuit = new CircuitBreaker(scope, new ManualClock(), new MemoryLogger());
     for (let call = 0; call < 50; call += 1) {
       circuit.admit();
       circuit.record(call % 5 !== 0);

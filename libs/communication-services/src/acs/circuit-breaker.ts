@@ -1,4 +1,5 @@
-import type { Clock, Logger } from '#libs/platform';
+import type { CallPriority, Clock, Logger } from '#libs/platform';
+import type { AcsOperation } from '#libs/request-budget';
 import { UpstreamUnavailable } from '../errors.js';
 
 /** Consecutive outages that open the circuit. */
@@ -6,8 +7,15 @@ const FAILURES_TO_OPEN = 5;
 const MIN_PAUSE_MS = 1000;
 const MAX_PAUSE_MS = 30_000;
 
+/** The calls that share a circuit. */
+export interface CircuitScope {
+  readonly resource: string;
+  readonly operation: AcsOperation;
+  readonly priority: CallPriority;
+}
+
 /**
- * Rejects calls at once while an ACS resource is down.
+ * Rejects calls at once while an operation of an ACS resource is down.
  *
  * Consecutive outages open the circuit. After a pause one call may pass as a probe: its success
  * closes the circuit, another outage doubles the pause.
@@ -20,7 +28,7 @@ export class CircuitBreaker {
   #isProbing = false;
 
   constructor(
-    private readonly resource: string,
+    private readonly scope: CircuitScope,
     private readonly clock: Clock,
     private readonly logger: Logger,
   ) {}
@@ -48,7 +56,7 @@ export class CircuitBreaker {
       return;
     }
     if (this.#openUntil !== undefined) {
-      this.logger.info({ resource: this.resource }, 'azure communication services is back');
+      this.logger.info({ ...this.scope }, 'azure communication services is back');
     }
     this.#failures = 0;
     this.#pauseMs = MIN_PAUSE_MS;
@@ -70,7 +78,7 @@ export class CircuitBreaker {
     if (this.#openUntil !== undefined && !wasProbe) return;
     if (wasProbe) this.#pauseMs = Math.min(this.#pauseMs * 2, MAX_PAUSE_MS);
     this.#openUntil = this.clock.monotonicNow() + this.#pauseMs;
-    const fields = { resource: this.resource, pauseMs: this.#pauseMs };
+    const fields = { ...this.scope, pauseMs: this.#pauseMs };
     this.logger.error(fields, 'azure communication services is down');
   }
 }

@@ -14,6 +14,7 @@ const MAX_CONNECTION_AGE_SECONDS = 1_800;
  *
  * @param applicationName shown in `pg_stat_activity`
  * @param session parameters of the server, in place of the timeouts
+ * @param allowsStandby for commands that only read. Default: false
  */
 export function dataSourceOptions({
   url,
@@ -22,10 +23,12 @@ export function dataSourceOptions({
   timeoutMs,
   applicationName = 'acs-identity',
   session,
+  allowsStandby,
 }: Pick<DatabaseSettings, 'url' | 'poolSize' | 'timeoutMs'> & {
   readonly credential?: PasswordSource | undefined;
   readonly applicationName?: string;
   readonly session?: Readonly<Record<string, string>>;
+  readonly allowsStandby?: boolean;
 }): DataSourceOptions {
   const writableHost = new WritableHost();
   const options = {
@@ -33,6 +36,7 @@ export function dataSourceOptions({
     credential,
     applicationName,
     timeoutMs,
+    allowsStandby,
     ...(session === undefined && { queryTimeoutMs: timeoutMs + 500 }),
     session: session ?? {
       statement_timeout: String(timeoutMs),

@@ -65,6 +65,29 @@ describe('Database', () => {
       .toBe(true);
   });
 
+  it('replaces the connections of a time when the database took no writes', async () => {
+    const own = await testDatabase();
+    const administrator = open(own.superuserUrl);
+    const setting = `DATABASE "${own.name}" SET default_transaction_read_only`;
+    await administrator.query(`ALTER ${setting} = on`);
+    const database = open(own.serviceUrl);
+    const write = async () =>
+      database.query<{ one: number }>(
+        'CREATE TEMPORARY TABLE probe ON COMMIT DROP AS SELECT 1 AS one',
+      );
+    await expect(write()).rejects.toMatchObject({ cause: { code: '25006' } });
+    await administrator.query(`ALTER ${setting} = off`);
+    await expect
+      .poll(async () =>
+        write().then(
+          () => 'written',
+          (error: unknown) => error,
+        ),
+      )
+      .toBe('written');
+    await own.close();
+  });
+
   it('is unavailable when the server closes the connection between two statements', async () => {
     const [database, administrator] = [open(), open(place.superuserUrl)];
     const failure = database.transaction(async (transaction) => {

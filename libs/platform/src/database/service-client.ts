@@ -25,6 +25,8 @@ export interface ClientOptions {
   readonly queryTimeoutMs?: number;
   /** Parameters of the server for this session. Those that its version does not have are left out. */
   readonly session: Readonly<Record<string, string>>;
+  /** Whether the server may be a standby, for commands that only read. Default: false. */
+  readonly allowsStandby?: boolean | undefined;
 }
 
 /** Parameters that a transaction behind a pooler sets for itself; the others are those of its server process. */
@@ -33,6 +35,9 @@ const LOCAL_PARAMETERS = [
   'lock_timeout',
   'idle_in_transaction_session_timeout',
 ];
+
+/** The SQLSTATE of a write that a server refuses because it, or the session, takes none. */
+const READ_ONLY = '25006';
 
 const BEGIN = /^\s*(BEGIN|START\s+TRANSACTION)\b/i;
 
@@ -52,7 +57,9 @@ interface ClientInternals {
  * session nor names its statements. There each transaction, and each statement outside one, sets its own
  * timeouts.
  *
- * Connects to the host that takes writes, if there are several. A lost connection does not end the process:
+ * Connects to the host that takes writes, if there are several, and to no standby: what it has may be older
+ * than what this process has seen. A connection that turns out to be read-only is closed, because after a
+ * failover its address may lead to another server. A lost connection does not end the process:
  * without a listener pg would throw its `error`, and between the pool and TypeORM there are moments without
  * one. The listener hides nothing, because statements on a lost connection fail.
  */
@@ -147,11 +154,15 @@ export class ServiceClient extends Client {
         throw new Error('its password must not be sent without TLS: set sslmode=verify-full');
       }
       if (this.#address.hosts.length > 1) await this.#chooseHost(own);
+      closeWhenReadOnly(own.connection);
       await super.connect();
       const statement = prepareSession(own.processID, this.options.session);
       const { rows } = await super.query<SessionState>(statement);
       const [state] = rows;
       if (state) requireUsableSession(state);
+      if (state?.isStandby === true && this.options.allowsStandby !== true) {
+        throw Object.assign(new Error('the server is a standby'), { code: READ_ONLY });
+      }
       this.#isPooled = state?.isDirect === false;
       this.options.credential?.accepted?.(this.#login.password);
     } catch (error) {
@@ -178,11 +189,17 @@ export class ServiceClient extends Client {
     this.once('end', () => {
       this.writableHost.forget();
     });
-    own.connection.on('errorMessage', ({ code }: pg.DatabaseError) => {
-      // The host has become a standby: the next connection goes to its successor.
-      if (code === '25006') own.connection.stream.destroy();
-    });
   }
+}
+
+/** Closes the connection when the server has answered completely that it takes no writes. */
+function closeWhenReadOnly(connection: Connection): void {
+  connection.on('errorMessage', ({ code }: pg.DatabaseError) => {
+    if (code !== READ_ONLY) return;
+    connection.once('readyForQuery', () => {
+      connection.stream.destroy();
+    });
+  });
 }
 
 /** The member of pg's client that its types omit. */

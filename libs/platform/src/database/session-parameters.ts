@@ -26,6 +26,7 @@ export const SESSION_PARAMETERS: Readonly<Record<string, readonly string[]>> = {
 /** What is read of a new session. */
 export interface SessionState {
   readonly isDirect: boolean;
+  readonly isStandby: boolean;
   readonly encoding: string;
   /**
    * Those of `STARTUP_PARAMETERS` and `SESSION_PARAMETERS` that had another value when the session began, such as
@@ -47,7 +48,7 @@ const PREPARE_SESSION = `
     FROM jsonb_to_recordset($2) AS given (parameter text, accepted text[], "isRequired" boolean)
     JOIN pg_settings ON parameter = name
   )
-  SELECT is_direct AS "isDirect", current_setting('server_encoding') AS encoding,
+  SELECT is_direct AS "isDirect", pg_is_in_recovery() AS "isStandby", current_setting('server_encoding') AS encoding,
     has_tables AS "hasTables", search_path AS "searchPath",
     (SELECT array_agg(name || ' (' || setting || ')') FROM wanted
      WHERE is_required AND setting <> ALL (accepted)) AS different,

@@ -54,6 +54,7 @@ export class ExaminedDatabase {
         poolSize: 4,
         credential,
         applicationName: 'acs-identity doctor',
+        allowsStandby: true,
       }),
     );
     this.database = new Database(this.#dataSource);
@@ -94,6 +95,7 @@ export class ExaminedDatabase {
       applicationName: 'acs-identity doctor',
       timeoutMs: settings.timeoutMs,
       session: {},
+      allowsStandby: true,
     });
     try {
       await client.connect();
