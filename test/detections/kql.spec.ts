@@ -62,6 +62,13 @@ describe('deploy/sentinel', () => {
     expect(columns.IngestedAt).toBe('datetime');
   });
 
+  it('the functions give the times of the entries, also where Azure Monitor replaced that of the row', () => {
+    for (const { name, body } of readFunctions())
+      expect(body, name).toContain(
+        '| extend TimeGenerated = coalesce(RecordedAt, TimeGenerated)\n',
+      );
+  });
+
   it('vimAuditEventAcsIdentity.kql returns the mandatory fields of the ASIM audit schema', () => {
     const parser = readFunctions().find(({ name }) => name === 'vimAuditEventAcsIdentity');
     const { columns } = workspace.analyzeFunction(parser ?? { name: '', parameters: '', body: '' });

@@ -31,7 +31,9 @@ beforeAll(async () => {
     return { status: 204 };
   });
   splunk = await HttpTestReceiver.start(() =>
-    isSplunkDown ? { status: 503 } : { status: 200, body: '{"text":"Success","code":0}' },
+    isSplunkDown
+      ? { status: 503, retryAfter: '1' }
+      : { status: 200, body: '{"text":"Success","code":0}' },
   );
   writeFileSync(
     file,

@@ -27,6 +27,7 @@ const dictionary: Readonly<Record<string, readonly [Type, number?]>> = {
   c6a2Label: ['string', 1023],
   cn1: ['long'],
   cn1Label: ['string', 1023],
+  cnt: ['long'],
   ...Object.fromEntries(
     [1, 2, 3, 4, 5, 6].flatMap((nth) => [
       [`cs${nth}`, ['string', 4000] as const],
@@ -37,6 +38,10 @@ const dictionary: Readonly<Record<string, readonly [Type, number?]>> = {
   duid: ['string', 1023],
   duser: ['string', 1023],
   externalId: ['string', 40],
+  flexString1: ['string', 1023],
+  flexString1Label: ['string', 128],
+  flexString2: ['string', 1023],
+  flexString2Label: ['string', 128],
   msg: ['string', 1023],
   outcome: ['string', 63],
   reason: ['string', 1023],

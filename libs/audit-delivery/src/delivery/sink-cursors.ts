@@ -7,7 +7,7 @@ export interface SinkCursor {
   readonly nextIndex: number;
   /** Whether this process had the lease without a break: nobody else may have moved the cursor. */
   readonly wasHeld: boolean;
-  /** 0 when an attempt may be made now. */
+  /** Of the pause that holds for every replica; 0 when an attempt may be made now. */
   readonly retryInMs: number;
   /** The state that the last attempt of any replica left. */
   readonly failure: SinkFailureKind | undefined;
@@ -23,6 +23,7 @@ export interface SinkState {
   readonly failure: SinkFailureKind | undefined;
   readonly failureDetail: string | undefined;
   readonly failingSince: Date | undefined;
+  /** Absent also when each replica has a pause of its own. */
   readonly retryAt: Date | undefined;
 }
 
@@ -109,16 +110,26 @@ export class SinkCursors {
     );
   }
 
-  /** Remembers a failed attempt, for whichever replica makes the next one. */
+  /**
+   * Remembers a failed attempt, for whichever replica makes the next one.
+   *
+   * @param failure `retryMs` is a pause for every replica; without one the lease ends, and others may try at once
+   */
   async fail(
     name: string,
     holder: string,
-    { kind, detail, retryMs }: { kind: SinkFailureKind; detail: string; retryMs: number },
+    {
+      kind,
+      detail,
+      retryMs,
+    }: { kind: SinkFailureKind; detail: string; retryMs: number | undefined },
   ): Promise<void> {
     await this.database.query(
       `UPDATE audit_sink
        SET failure = $3, failure_detail = $4, failure_count = failure_count + 1,
-         failing_since = coalesce(failing_since, now()), retry_at = now() + $5 * interval '1 ms'
+         failing_since = coalesce(failing_since, now()),
+         retry_at = now() + $5::float8 * interval '1 ms',
+         lease_expires_at = CASE WHEN $5::float8 IS NULL THEN now() ELSE lease_expires_at END
        WHERE name = $1 AND lease_holder = $2`,
       [name, holder, kind, detail.slice(0, MAX_DETAIL_LENGTH), retryMs],
     );

@@ -108,7 +108,13 @@ function replica(
   };
   const worker = new SinkWorker(configured, randomUUID(), dependencies);
   const run = async (signal = new AbortController().signal): Promise<void> => worker.run(signal);
-  return { run, logger, registry, clock };
+  /** Ends the pause after a failure: that of every replica, and that of this one. */
+  const endPause = async (): Promise<void> => {
+    const sql = 'UPDATE audit_sink SET retry_at = now() WHERE name = $1';
+    await log.database.query(sql, [name]);
+    clock.jumpMs += 300_000;
+  };
+  return { run, logger, registry, clock, endPause };
 }
 
 const newName = (): string => `sink-${randomUUID()}`;
@@ -116,12 +122,6 @@ const newName = (): string => `sink-${randomUUID()}`;
 async function record(...events: readonly AuditEvent[]): Promise<number> {
   const receipts = await log.trail.recordAll(events);
   return receipts[0]?.index ?? -1;
-}
-
-/** Ends the pause after a failure. */
-async function endPause(name: string): Promise<void> {
-  const sql = 'UPDATE audit_sink SET retry_at = now() WHERE name = $1';
-  await log.database.query(sql, [name]);
 }
 
 async function stateOf(name: string) {
@@ -219,7 +219,7 @@ describe('SinkWorker', () => {
   it('pauses after a failure, in every replica, for as long as the receiver demands', async () => {
     const name = newName();
     const sink = new MemorySink();
-    const { run, logger } = replica(sink, name);
+    const { run, logger, endPause } = replica(sink, name);
     failOnce(sink, new SinkFailure('throttled', 'answered 429', { retryAfterMs: 90_000 }));
     await run();
     await run();
@@ -234,10 +234,41 @@ describe('SinkWorker', () => {
     const pauseMs = Number(state?.retryAt) - Number(state?.failingSince);
     expect(pauseMs).toBeGreaterThanOrEqual(90_000);
     expect(logged(logger)).toEqual(['audit sink fails']);
-    await endPause(name);
+    await endPause();
     await run();
     expect((await stateOf(name))?.failure).toBeUndefined();
     expect(logged(logger)).toEqual(['audit sink fails', 'audit sink works again']);
+  });
+
+  it('leaves the sink to another replica after a failure that may be its own, which begins at once', async () => {
+    const name = newName();
+    const [sink, other] = [new MemorySink(), new MemorySink()];
+    sink.onSend = async () => Promise.reject(new SinkFailure('refused', 'answered 403'));
+    const [stale, healthy] = [replica(sink, name), replica(other, name)];
+    await stale.run();
+    await stale.run();
+    expect(sink.batches).toHaveLength(1);
+    await healthy.run();
+    expect(other.arrivals.length).toBeGreaterThanOrEqual(ENTRIES);
+    expect(await stateOf(name)).toMatchObject({ failure: undefined });
+    stale.clock.jumpMs = 3_600_000;
+    await stale.run();
+    expect(sink.batches).toHaveLength(1);
+  });
+
+  it('continues at once when the one that delivered instead is gone', async () => {
+    const name = newName();
+    const [sink, other] = [new MemorySink(), new MemorySink()];
+    failOnce(sink, new SinkFailure('unavailable', 'gave no answer'));
+    const { run } = replica(sink, name);
+    await run();
+    await replica(other, name).run();
+    await log.database.query('UPDATE audit_sink SET lease_expires_at = now() WHERE name = $1', [
+      name,
+    ]);
+    const index = await record(denied());
+    await run();
+    expect(sink.arrivals.at(-1)).toBe(index);
   });
 
   it('shows how far it is behind while it pauses', async () => {
@@ -277,10 +308,10 @@ describe('SinkWorker', () => {
     const name = newName();
     const sink = new MemorySink();
     sink.onSend = async () => Promise.reject(new SinkFailure('unavailable', 'gave no answer'));
-    const { run, logger } = replica(sink, name);
+    const { run, logger, endPause } = replica(sink, name);
     for (let nth = 0; nth < 5; nth += 1) {
       await run();
-      await endPause(name);
+      await endPause();
     }
     expect(sink.batches).toHaveLength(5);
     sink.onSend = async () => Promise.reject(new SinkFailure('refused', 'answered 401'));
@@ -292,10 +323,10 @@ describe('SinkWorker', () => {
     const name = newName();
     const sink = new MemorySink();
     failOnce(sink, new SinkFailure('unavailable', 'answered 503', { confirmedCount: 40 }));
-    const { run } = replica(sink, name);
+    const { run, endPause } = replica(sink, name);
     await run();
     expect((await stateOf(name))?.nextIndex).toBe(40);
-    await endPause(name);
+    await endPause();
     await run();
     expect(sink.arrivals[0]).toBe(40);
   });
@@ -358,7 +389,7 @@ describe('SinkWorker', () => {
   it('sends no personal value that was erased, also when it was part of a failed attempt', async () => {
     const name = newName();
     const sink = new MemorySink();
-    const { run } = replica(sink, name, { start: 'now' });
+    const { run, endPause } = replica(sink, name, { start: 'now' });
     await run();
     const index = await record(issued(7));
     failOnce(sink, new SinkFailure('unavailable', 'gave no answer'));
@@ -368,7 +399,7 @@ describe('SinkWorker', () => {
       { actor: { kind: 'operator', name: 'operator' } },
       { tenant: alice.tenant, subject: alice.subject },
     );
-    await endPause(name);
+    await endPause();
     await run();
     expect(sink.arrivals).toEqual([index, receipt.index]);
     const [text = '', erasure = ''] = sink.records.map((one) => one.text);
@@ -482,14 +513,14 @@ describe('SinkWorker', () => {
   it('records that its cursor was moved also when that could not be recorded at first', async () => {
     const name = newName();
     const trail = new MemoryAuditTrail();
-    const { run } = replica(new MemorySink(), name, { start: 'now', trail });
+    const { run, endPause } = replica(new MemorySink(), name, { start: 'now', trail });
     await run();
     await log.database.query('UPDATE audit_sink SET next_index = 1000000 WHERE name = $1', [name]);
     trail.outage = new AuditUnavailable();
     await expect(run()).rejects.toThrow(AuditUnavailable);
     expect(await stateOf(name)).toMatchObject({ failure: 'blocked' });
     trail.outage = undefined;
-    await endPause(name);
+    await endPause();
     await run();
     expect(trail.entries.map(({ action }) => action)).toEqual(['audit.damage']);
   });
@@ -553,13 +584,13 @@ describe('SinkWorker', () => {
     const name = newName();
     const sink = new MemorySink();
     const batches = new FaultyBatches(log.get(EntryFeed));
-    const { run, logger, registry } = replica(sink, name, { batches });
+    const { run, logger, registry, endPause } = replica(sink, name, { batches });
     await expect(run()).rejects.toThrow('no such format');
     const failure = { failure: 'blocked', failureDetail: 'TypeError: no such format' };
     expect(await stateOf(name)).toMatchObject(failure);
     expect(await registry.metrics()).toContain(`audit_sink_failing{sink="${name}"} 1`);
     batches.fault = undefined;
-    await endPause(name);
+    await endPause();
     await run();
     expect(sink.arrivals.slice(0, ENTRIES)).toHaveLength(ENTRIES);
     expect(await stateOf(name)).toMatchObject({ failure: undefined });

@@ -56,6 +56,9 @@ export class SinkWorker {
   #isInRetiredRange = false;
   /** Since when entries wait, as this process has seen; by the monotonic clock. */
   #behindSince: number | undefined;
+  /** After failures that may be of this process alone; by the monotonic clock. */
+  #pausesUntil = -Infinity;
+  #ownFailureCount = 0;
 
   /** @param holder identifies this process to the others */
   constructor(
@@ -68,19 +71,20 @@ export class SinkWorker {
 
   /**
    * Delivers until nothing is left, an attempt fails or the signal aborts. Returns at once when another
-   * process has the lease, or the pause after a failure is not over.
+   * process has the lease, or the pause after a failure is not over. The lease is left to others while this
+   * process pauses for a failure that they may not have.
    *
    * @throws DatabaseUnavailable, and what else keeps the next entries from being read, which is the failure
    *   of the sink then; nothing is lost
    */
   async run(signal: AbortSignal): Promise<void> {
+    if (await this.#pauses()) return;
     const { metrics } = this.dependencies;
     const { name } = this.configured;
     const acquiredAt = this.#now();
     const cursor = await this.#acquire();
     if (cursor === undefined) {
-      metrics.forget(name);
-      this.#behindSince = undefined;
+      this.#forget();
       return;
     }
     const { failure, failureCount, retryInMs } = cursor;
@@ -100,6 +104,28 @@ export class SinkWorker {
       await this.#noteBlocked(error, progress);
       throw error;
     }
+  }
+
+  /** Whether this process leaves the sink to others. Not once another one has delivered, which may be gone. */
+  async #pauses(): Promise<boolean> {
+    if (this.#now() >= this.#pausesUntil) return false;
+    const { batches, cursors, metrics } = this.dependencies;
+    const { name: sink } = this.configured;
+    const state = (await cursors.states()).find(({ name }) => name === sink);
+    if (state?.failure === undefined) return false;
+    if (state.isLeased) {
+      this.#forget();
+      return true;
+    }
+    const nextIndex = possibleIndex(state.nextIndex, await batches.logSize());
+    metrics.failing.set({ sink }, 1);
+    this.#observe(await batches.lag(nextIndex), nextIndex);
+    return true;
+  }
+
+  #forget(): void {
+    this.dependencies.metrics.forget(this.configured.name);
+    this.#behindSince = undefined;
   }
 
   /**
@@ -180,6 +206,7 @@ export class SinkWorker {
       progress.nextIndex = confirmed;
       progress.failure = undefined;
       progress.failureCount = 0;
+      this.#ownFailureCount = 0;
       progress.leaseEndsAt = attemptedAt + this.#leaseMs;
     }
     if (!failure) return true;
@@ -282,7 +309,13 @@ export class SinkWorker {
     const { cursors, metrics, logger } = this.dependencies;
     const { name: sink } = this.configured;
     const { kind, message: detail } = failure;
-    const retryMs = retryPauseMs(progress.failureCount, failure.retryAfterMs);
+    const retryMs = isOfReceiver(failure)
+      ? retryPauseMs(progress.failureCount, failure.retryAfterMs)
+      : undefined;
+    if (retryMs === undefined) {
+      this.#pausesUntil = this.#now() + retryPauseMs(this.#ownFailureCount);
+      this.#ownFailureCount += 1;
+    }
     metrics.failures.inc({ sink, reason: kind });
     metrics.failing.set({ sink }, 1);
     await cursors.fail(sink, this.holder, { kind, detail, retryMs });
@@ -301,4 +334,18 @@ function confirmedBefore(
 ): number | undefined {
   const last = confirmedCount > 0 ? records[confirmedCount - 1] : undefined;
   return last === undefined ? undefined : last.index + 1;
+}
+
+/** Whether every replica would fail alike. Credentials, network and files may be of this process alone. */
+function isOfReceiver({ kind, retryAfterMs }: SinkFailure): boolean {
+  switch (kind) {
+    case 'throttled':
+    case 'rejected':
+      return true;
+    case 'unavailable':
+      return retryAfterMs !== undefined;
+    case 'refused':
+    case 'blocked':
+      return false;
+  }
 }

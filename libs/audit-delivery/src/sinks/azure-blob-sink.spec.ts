@@ -91,6 +91,31 @@ describe('AzureBlobSink', () => {
     );
   });
 
+  it.each(['ndjson', 'ecs', 'ocsf'])(
+    'appends no %s twice when the batch after a lost answer is smaller',
+    async (format) => {
+      const { sink, newSink, receiver, linesOf } = await opened({ format, checkpoint: false });
+      await send(sink, 0, 1);
+      receiver.faults.push('lose-answer');
+      await expect(send(sink, 1, 45)).rejects.toMatchObject({ kind: 'unavailable' });
+      const next = newSink();
+      for (let from = 1; from < 60; from += 10) await send(next, from, 10);
+      expect(linesOf(HOUR)).toEqual(sampleRecords(sink, 61).map(({ text }) => text));
+    },
+  );
+
+  it('appends nothing to a blob whose end the service did not write', async () => {
+    const { sink, newSink, receiver, linesOf } = await opened({ checkpoint: false });
+    await send(sink, 0, 1);
+    await fetch(`${receiver.url}/identity/${HOUR}?comp=appendblock`, {
+      method: 'PUT',
+      headers: { authorization: `Bearer ${TOKEN}`, 'x-ms-version': '2024-11-04' },
+      body: 'no line of a log\n',
+    });
+    await expect(send(newSink(), 1, 1)).rejects.toMatchObject({ kind: 'refused' });
+    expect(linesOf(HOUR)).toHaveLength(2);
+  });
+
   it('appends nothing behind what another process appended meanwhile', async () => {
     const { sink, newSink, linesOf } = await opened();
     await send(sink, 0, 2);

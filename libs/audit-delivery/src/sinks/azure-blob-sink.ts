@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import { type AuditEntryRecord, EXPORT_FORMATS } from '#libs/audit';
 import type { Credential } from '../config/credential.js';
 import type { AzureBlobSinkOptions } from '../config/sink-options.js';
@@ -11,8 +12,21 @@ import {
 import { type AppendPlace, BlobContainer, type SmallBlob } from './blob-container.js';
 import type { SinkContext } from './sink-context.js';
 
-/** Enough for the last lines of a blob. */
+/** Enough for the last lines of a blob, unless records may be longer. */
 const TAIL_BYTES = 64 * 1024;
+
+/** Where each format has the index and the id of an entry. */
+const lineSchema = z.union([
+  z
+    .object({ index: z.int(), entry: z.object({ id: z.string() }) })
+    .transform(({ index, entry }) => ({ index, id: entry.id })),
+  z
+    .object({ event: z.object({ sequence: z.int(), id: z.string() }) })
+    .transform(({ event }) => ({ index: event.sequence, id: event.id })),
+  z
+    .object({ metadata: z.object({ sequence: z.int(), uid: z.string() }) })
+    .transform(({ metadata }) => ({ index: metadata.sequence, id: metadata.uid })),
+]);
 
 /**
  * Appends lines to append blobs, one for each hour of the log: `audit/2026/11/26/13.ndjson`. Each append has
@@ -77,26 +91,30 @@ export class AzureBlobSink extends Sink {
     const isKnown = this.#place?.name.startsWith(name) ?? false;
     const place = isKnown && this.#place ? this.#place : await this.#container.open(name, signal);
     const missing = isKnown ? records : await this.#missing(place, records, signal);
-    if (missing.length === 0) {
-      this.#place = place;
-      return;
-    }
+    // The blob may have more than this batch: the next one has to look as well.
+    if (missing.length === 0) return;
     const body = Buffer.from(missing.map(({ text }) => `${text}\n`).join(''));
     this.#place = await this.#container.append(place, body, signal);
   }
 
-  /** The records that are not among the last lines of the blob. */
+  /**
+   * The records after the last line of the blob, and those that differ from the line of their index.
+   *
+   * @throws SinkFailure when the last line is of none of the formats
+   */
   async #missing(
     place: AppendPlace,
     records: readonly SinkRecord[],
     signal: AbortSignal,
   ): Promise<readonly SinkRecord[]> {
     if (place.size === 0) return records;
-    const tail = await this.#container.tail(place, TAIL_BYTES, signal);
-    const last = tail.trimEnd().split('\n').at(-1);
-    const nth = records.findLastIndex(({ text }) => text === last);
-    const byId = nth >= 0 ? nth : records.findLastIndex(({ id }) => last?.includes(`"${id}"`));
-    return records.slice(byId + 1);
+    const tailBytes = Math.max(TAIL_BYTES, this.limits.maxRecordBytes + 1);
+    const tail = await this.#container.tail(place, tailBytes, signal);
+    const lines = tail.trimEnd().split('\n').map(entryOf);
+    const last = lines.at(-1);
+    if (!last) throw new SinkFailure('refused', `${place.name} ends with a line of something else`);
+    const ids = new Map(lines.flatMap((line) => (line ? [[line.index, line.id]] : [])));
+    return records.filter(({ index, id }) => index > last.index || (ids.get(index) ?? id) !== id);
   }
 
   /**
@@ -115,6 +133,15 @@ export class AzureBlobSink extends Sink {
 
   get #checkpointName(): string {
     return `${this.options.prefix}checkpoint`;
+  }
+}
+
+/** @returns `undefined` for a line that is cut, and for one that the service did not write */
+function entryOf(line: string): z.infer<typeof lineSchema> | undefined {
+  try {
+    return lineSchema.safeParse(JSON.parse(line)).data;
+  } catch {
+    return undefined;
   }
 }
 

@@ -3,6 +3,8 @@ import type { AuditEntryRecord } from '#libs/audit';
 /** The columns of the table `AcsIdentityAudit_CL`, with the types of Azure Monitor. */
 export const AZURE_MONITOR_COLUMNS = {
   TimeGenerated: 'datetime',
+  /** The same: Azure Monitor replaces `TimeGenerated` by that of the arrival when it is older than two days. */
+  RecordedAt: 'datetime',
   EntryId: 'string',
   EntryIndex: 'long',
   Log: 'string',
@@ -61,6 +63,7 @@ export function azureMonitorRow(
   const { actor, target, token, policy, reason, request } = entry;
   return {
     TimeGenerated: entry.recordedAt,
+    RecordedAt: entry.recordedAt,
     EntryId: entry.id,
     EntryIndex: index,
     Log: log,

@@ -76,6 +76,7 @@ describe('AzureMonitorSink', () => {
     const row = rows.get(entry.id);
     expect(row).toMatchObject({
       TimeGenerated: entry.recordedAt,
+      RecordedAt: entry.recordedAt,
       EntryIndex: 1,
       Action: 'token.issue',
       ActorIssuer: entry.actor.issuer,

@@ -19,6 +19,7 @@ interface HecEvent {
 async function open(pollsUntilStored?: number, more: object = {}) {
   const events = new Map<string, HecEvent>();
   let polls = 0;
+  let isStored = false;
   const receiver = await HttpTestReceiver.start(({ path, headers, body }) => {
     if (headers.authorization !== `Splunk ${TOKEN}`)
       return { status: 403, body: '{"text":"Invalid token","code":4}' };
@@ -26,7 +27,7 @@ async function open(pollsUntilStored?: number, more: object = {}) {
       polls += 1;
       return {
         status: 200,
-        body: JSON.stringify({ acks: { 5: polls >= (pollsUntilStored ?? 0) } }),
+        body: JSON.stringify({ acks: { 5: isStored || polls >= (pollsUntilStored ?? 0) } }),
       };
     }
     if (path !== '/hec/services/collector/event') return { status: 404 };
@@ -51,6 +52,10 @@ async function open(pollsUntilStored?: number, more: object = {}) {
     receiver,
     events,
     polls: () => polls,
+    /** The indexers have stored everything. */
+    acknowledge: () => {
+      isStored = true;
+    },
     stop: async () => {
       await context.outbound.onApplicationShutdown();
       await receiver.stop();
@@ -99,6 +104,28 @@ describe('SplunkSink', () => {
   it('is not done when the indexers do not acknowledge in time', async () => {
     const { sink } = await opened(1_000);
     await expect(send(sink, 700)).rejects.toMatchObject({ kind: 'unavailable' });
+  });
+
+  it('asks again for the acknowledgement of a batch before it sends its entries anew', async () => {
+    const { sink, events, receiver, acknowledge } = await opened(1_000);
+    await expect(send(sink, 700)).rejects.toMatchObject({ kind: 'unavailable' });
+    acknowledge();
+    const records = sampleRecords(sink, 3);
+    await sink.send({ records, checkpoint: '' }, AbortSignal.timeout(20_000));
+    const bodies = receiver.requests
+      .filter(({ path }) => path.endsWith('/event'))
+      .map(({ body }) => body.toString().split('\n').length);
+    expect(bodies).toEqual([2, 1]);
+    expect([...events.keys()]).toEqual(records.map(({ id }) => id));
+  });
+
+  it('sends a batch anew that was not acknowledged in a second attempt', async () => {
+    const { sink, receiver, acknowledge } = await opened(1_000);
+    for (let attempt = 0; attempt < 2; attempt += 1)
+      await expect(send(sink, 700)).rejects.toMatchObject({ kind: 'unavailable' });
+    acknowledge();
+    await send(sink);
+    expect(receiver.requests.filter(({ path }) => path.endsWith('/event'))).toHaveLength(2);
   });
 
   it.each(['{"text":"Server is busy","code":9}', '{}', ''])(

@@ -4,7 +4,13 @@ import { type AuditEntryRecord, EXPORT_FORMATS } from '#libs/audit';
 import type { Clock } from '#libs/platform';
 import type { Credential } from '../config/credential.js';
 import type { SplunkSinkOptions } from '../config/sink-options.js';
-import { Sink, type SinkBatch, SinkFailure, type SinkLimits } from '../delivery/sink.js';
+import {
+  Sink,
+  type SinkBatch,
+  SinkFailure,
+  type SinkLimits,
+  type SinkRecord,
+} from '../delivery/sink.js';
 import { foreignAnswer, type HttpAnswer, HttpReceiver, isSuccess } from './http-receiver.js';
 import type { SinkContext } from './sink-context.js';
 
@@ -16,9 +22,16 @@ const ACKNOWLEDGEMENT_POLL_MS = 500;
 const answerSchema = z.object({ code: z.int(), ackId: z.int().optional() });
 const acknowledgementSchema = z.object({ acks: z.record(z.string(), z.boolean()) });
 
+/** What the collector has taken and the indexers have not acknowledged. */
+interface Unacknowledged {
+  readonly ackId: number;
+  readonly ids: readonly string[];
+}
+
 /**
  * Posts events to Splunk's HTTP Event Collector. With a token that has indexer acknowledgement, a batch is
- * confirmed when the indexers have stored it, else when the collector has taken it.
+ * confirmed when the indexers have stored it, else when the collector has taken it. The attempt after one
+ * without acknowledgement waits for it once more, before another one sends the batch anew.
  */
 export class SplunkSink extends Sink {
   readonly limits: SinkLimits;
@@ -28,6 +41,7 @@ export class SplunkSink extends Sink {
   readonly #clock: Clock;
   /** Acknowledgements are counted for each channel. */
   readonly #channel = randomUUID();
+  #unacknowledged: Unacknowledged | undefined;
 
   constructor(
     private readonly options: SplunkSinkOptions,
@@ -57,13 +71,35 @@ export class SplunkSink extends Sink {
   }
 
   async send({ records }: SinkBatch, signal: AbortSignal): Promise<void> {
+    const earlier = this.#unacknowledged;
+    this.#unacknowledged = undefined;
+    if (!earlier?.ids.every((id, nth) => records[nth]?.id === id)) {
+      await this.#deliver(records, signal);
+      return;
+    }
+    await this.#acknowledged(earlier.ackId, signal);
+    const rest = records.slice(earlier.ids.length);
+    try {
+      if (rest.length > 0) await this.#deliver(rest, signal);
+    } catch (error) {
+      if (!(error instanceof SinkFailure)) throw error;
+      const { kind, message, retryAfterMs } = error;
+      const confirmedCount = earlier.ids.length;
+      throw new SinkFailure(kind, message, { cause: error, retryAfterMs, confirmedCount });
+    }
+  }
+
+  async #deliver(records: readonly SinkRecord[], signal: AbortSignal): Promise<void> {
     const body = records.map(({ text }) => text).join('\n');
     const answer = await this.#post('event', body, signal);
     const { code, ackId } = parsed(answerSchema, answer) ?? {};
     if (answer.status === 401 || answer.status === 403) await this.#token.renew();
     if (isSuccess(answer) && code === undefined) throw foreignAnswer(answer, 'the collector');
     if (!isSuccess(answer) || code !== SUCCESS) throw this.#receiver.failureOf(answer, code);
-    if (ackId !== undefined) await this.#acknowledged(ackId, signal);
+    if (ackId === undefined) return;
+    this.#unacknowledged = { ackId, ids: records.map(({ id }) => id) };
+    await this.#acknowledged(ackId, signal);
+    this.#unacknowledged = undefined;
   }
 
   async examine(): Promise<void> {
@@ -77,7 +113,9 @@ export class SplunkSink extends Sink {
       if (!isSuccess(answer)) throw this.#receiver.failureOf(answer);
       if (parsed(acknowledgementSchema, answer)?.acks[String(ackId)] === true) return;
       await this.#clock.sleep(ACKNOWLEDGEMENT_POLL_MS, signal).catch(() => {
-        throw new SinkFailure('unavailable', 'the indexers did not acknowledge in time');
+        // A wait that holds for all replicas: another one does not know the acknowledgement.
+        const wait = { retryAfterMs: ACKNOWLEDGEMENT_POLL_MS };
+        throw new SinkFailure('unavailable', 'the indexers did not acknowledge in time', wait);
       });
     }
   }

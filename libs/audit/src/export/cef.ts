@@ -31,7 +31,7 @@ function extensionOf({
   entry,
   personal,
 }: AuditEntryRecord): Record<string, string | number | undefined> {
-  const { actor, target, token, clientAddress } = { ...entry, ...personal };
+  const { actor, target, token, details, clientAddress } = { ...entry, ...personal };
   const address = clientAddress ?? '';
   return {
     rt: Date.parse(entry.recordedAt),
@@ -40,6 +40,8 @@ function extensionOf({
     cn1: index,
     act: entry.action,
     outcome: entry.outcome,
+    // An entry may stand for many events, such as rejected credentials.
+    ...(typeof details?.count === 'number' && { cnt: details.count }),
     reason: entry.reason?.code,
     msg: entry.reason?.detail,
     suid: actor.subject ?? actor.name,
@@ -49,7 +51,7 @@ function extensionOf({
     ...(isIPv4(address) && { src: address }),
     ...(isIPv6(address) && { c6a2Label: 'source address', c6a2: address }),
     requestClientApplication: personal.userAgent,
-    duid: target?.communicationUserId ?? target?.identityId,
+    duid: target?.communicationUserId ?? target?.identityId ?? target?.subject,
     duser: personal.targetDisplayName,
     dntdom: target?.tenant,
     ...labelled('cs1', 'clientApp', actor.clientApp),
@@ -58,6 +60,8 @@ function extensionOf({
     ...labelled('cs4', 'policyRule', entry.policy?.rule),
     ...labelled('cs5', 'tokenScopes', token?.scopes.join(' ')),
     ...labelled('cs6', 'traceId', entry.request?.traceId),
+    ...labelled('flexString1', 'targetSubject', target?.subject),
+    ...labelled('flexString2', 'details', details && JSON.stringify(details)),
   };
 }
 

@@ -114,6 +114,7 @@ export function ocsfLine(recorded: AuditEntryRecord): string {
     status_code: entry.reason?.code,
     status_detail: entry.reason?.detail,
     time: Date.parse(entry.recordedAt),
+    ...(typeof entry.details?.count === 'number' && { count: entry.details.count }),
     metadata: {
       version: '1.8.0',
       product: { name: PRODUCT, vendor_name: 'acs-identity' },

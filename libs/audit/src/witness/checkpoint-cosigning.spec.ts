@@ -1,3 +1,5 @@
+import { readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import pg from 'pg';
 import { OutboundHttp, ReadingDatabase, Sweeps } from '#libs/platform';
@@ -232,6 +234,48 @@ describe('the witnesses of a log', () => {
     await cosigning.beforeApplicationShutdown();
     await replica().run(NEVER);
     expect((await witnessed()).size).toBe(8);
+  });
+
+  it('are left to another replica after one failed, which this replica alone may not reach', async () => {
+    const [down] = witnesses;
+    await down?.kill();
+    await round();
+    await down?.restart();
+    await log.database.query('UPDATE audit_witness SET retry_at = NULL');
+    await replica().run(NEVER);
+    expect(await failures()).toEqual({});
+    expect(await witnessed()).toEqual({ size: 1, by: ['w1', 'w2', 'w3'] });
+  });
+
+  it('count no longer once they forgot what they cosigned', async () => {
+    const [restored, emptied] = witnesses;
+    if (!restored || !emptied) throw new Error('three witnesses');
+    const file = join(restored.folder, 'checkpoints.sqlite');
+    await append(10);
+    await round();
+    await restored.kill();
+    const backup = await readFile(file);
+    await restored.restart();
+    await append(5);
+    await round();
+    await restored.kill();
+    await writeFile(file, backup);
+    await restored.restart();
+    await emptied.kill();
+    await rm(join(emptied.folder, 'checkpoints.sqlite'));
+    await emptied.restart();
+    await append(1);
+    await round();
+    expect(await failures()).toEqual({
+      w1: 'forgetful: cosigned 16 entries, and now knows 11: it was restored; replace its key',
+      w2: 'forgetful: cosigned 16 entries, and now knows 0: it was restored; replace its key',
+    });
+    expect(log.logger.lines).toContainEqual(
+      expect.objectContaining({ level: 'error', message: 'audit witness forgot what it cosigned' }),
+    );
+    expect((await witnessed()).size).toBe(16);
+    await round();
+    expect((await failures()).w1).toMatch(/^forgetful/);
   });
 
   it('reveal a log that was rolled back and continued, which signs like before', async () => {

@@ -84,7 +84,7 @@ export class CheckpointCosigning implements OnApplicationBootstrap, BeforeApplic
 
   /**
    * Submits the newest checkpoint to each witness that has not cosigned it. Returns at once when another
-   * process does so.
+   * process does so. After a failure another process may take over, whose node may reach the witness.
    */
   async run(signal: AbortSignal): Promise<void> {
     const { policy, intervalMs } = this.settings;
@@ -104,6 +104,7 @@ export class CheckpointCosigning implements OnApplicationBootstrap, BeforeApplic
     const added = cosignatures.join('');
     if (added !== '') await this.#save(policy, head, added);
     await this.#observe(witnesses);
+    if (cosignatures.includes('')) await this.states.release(this.#holder);
   }
 
   /** Those without a cosignature of the checkpoint, or with an old one, whose pause is over. */
@@ -132,7 +133,7 @@ export class CheckpointCosigning implements OnApplicationBootstrap, BeforeApplic
   ): Promise<string> {
     const { name } = witness;
     try {
-      const cosignatures = await this.#submit(witness, state?.cosignedSize ?? 0, head, signal);
+      const cosignatures = await this.#submit(witness, state, head, signal);
       await this.states.noteCosigned(name, head.size);
       this.metrics.cosigned.inc({ witness: name });
       if (state?.failure !== undefined)
@@ -149,11 +150,12 @@ export class CheckpointCosigning implements OnApplicationBootstrap, BeforeApplic
   /** @throws WitnessFailure */
   async #submit(
     witness: PolicyWitness,
-    knownSize: number,
-    { size, checkpoint }: SignedHead,
+    state: WitnessState | undefined,
+    head: SignedHead,
     signal: AbortSignal,
   ): Promise<string> {
-    let oldSize = Math.min(knownSize, size);
+    const { size, checkpoint } = head;
+    let oldSize = Math.min(state?.cosignedSize ?? 0, size);
     for (let attempt = 1; ; attempt += 1) {
       const proof = await this.log.tree(size).consistencyProof(oldSize);
       const deadline = AbortSignal.any([signal, AbortSignal.timeout(WITNESS_TIMEOUT_MS)]);
@@ -164,6 +166,7 @@ export class CheckpointCosigning implements OnApplicationBootstrap, BeforeApplic
       if (otherSize === oldSize)
         throw new WitnessFailure('contradicted', `cosigned another log of size ${oldSize} (409)`);
       if (otherSize > size) await this.#requireSize(otherSize);
+      if (otherSize < oldSize) await this.#requireMemory(witness, { oldSize, otherSize, head });
       if (attempt === MAX_SUBMISSIONS || otherSize > size)
         throw new WitnessFailure('unavailable', 'cosigned for somebody else meanwhile (409)');
       oldSize = otherSize;
@@ -176,6 +179,29 @@ export class CheckpointCosigning implements OnApplicationBootstrap, BeforeApplic
     if (cosignedSize <= size) return;
     const finding = `cosigned ${cosignedSize} entries, and the log has ${size}: it was rolled back`;
     throw new WitnessFailure('contradicted', finding);
+  }
+
+  /**
+   * A witness may know less than it cosigned when it is another one: with another key, or for a log that
+   * continues under a new name.
+   *
+   * @throws WitnessFailure when it is the same one, which may cosign a fork of what it forgot
+   */
+  async #requireMemory(
+    { name }: PolicyWitness,
+    { oldSize, otherSize, head }: { oldSize: number; otherSize: number; head: SignedHead },
+  ): Promise<void> {
+    if (otherSize === 0 && !(await this.#isProvenToKnow(name, head))) return;
+    const finding = `cosigned ${oldSize} entries, and now knows ${otherSize}`;
+    throw new WitnessFailure('forgetful', `${finding}: it was restored; replace its key`);
+  }
+
+  /** Whether the newest checkpoint with a quorum, of the log of this name, has a cosignature by its present key. */
+  async #isProvenToKnow(name: string, { checkpoint }: SignedHead): Promise<boolean> {
+    const newest = await this.checkpoints.newest();
+    if (!newest || originOf(newest.checkpoint) !== originOf(checkpoint)) return false;
+    const cosignatures = this.settings.policy?.cosignatures(newest.checkpoint) ?? [];
+    return cosignatures.some(({ witness }) => witness.name === name);
   }
 
   /** Logged when the state changes, not for each attempt; the state is that of all replicas. */
@@ -191,6 +217,8 @@ export class CheckpointCosigning implements OnApplicationBootstrap, BeforeApplic
     if (kind === state?.failure) return;
     const fields = { witness: name, reason: kind, detail };
     if (kind === 'contradicted') this.logger.error(fields, 'audit log contradicted by a witness');
+    else if (kind === 'forgetful')
+      this.logger.error(fields, 'audit witness forgot what it cosigned');
     else this.logger.warn(fields, 'audit witness fails');
   }
 
@@ -243,6 +271,10 @@ export class CheckpointCosigning implements OnApplicationBootstrap, BeforeApplic
       };
     }
   }
+}
+
+function originOf(checkpoint: string): string | undefined {
+  return checkpoint.split('\n', 1)[0];
 }
 
 /** What fails with one witness keeps no other from cosigning, and is its state. */

@@ -1,9 +1,15 @@
 /**
  * Why a witness did not cosign: no usable answer came (`unavailable`), it does not know the log or its key
- * (`refused`), its answer is not a fresh cosignature (`invalid`), or it has cosigned another log of this name
- * (`contradicted`): then the log was rolled back or forked, or the witness is wrong.
+ * (`refused`), its answer is not a fresh cosignature (`invalid`), it knows less of the log than it has
+ * cosigned (`forgetful`), or it has cosigned another log of this name (`contradicted`): then the log was rolled
+ * back or forked, or the witness is wrong.
  */
-export type WitnessFailureKind = 'unavailable' | 'refused' | 'invalid' | 'contradicted';
+export type WitnessFailureKind =
+  | 'unavailable'
+  | 'refused'
+  | 'invalid'
+  | 'forgetful'
+  | 'contradicted';
 
 export class WitnessFailure extends Error {
   override readonly name = 'WitnessFailure';

@@ -48,7 +48,7 @@ export function printSinkTable(statuses: readonly SinkStatus[]): void {
     if (state?.failure === undefined) continue;
     const { failure, failureDetail = '', failingSince, retryAt } = state;
     print(`  ${failure} since ${timeOf(failingSince)}: ${failureDetail}`);
-    print(`  next attempt ${timeOf(retryAt)}`);
+    print(`  next attempt ${retryAt?.toISOString() ?? 'of each replica within 5 minutes'}`);
   }
 }
 
