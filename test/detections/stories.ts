@@ -91,17 +91,23 @@ export const STORIES: Readonly<Record<string, Story>> = {
     at: { fires: '22:00:00', silent: '21:59:59' },
   },
   'one-address-many-identities': {
-    fires: RELEASES.map((action) => () => {
-      const token = (nth: number) => from('198.51.100.9', released(action, issued(nth)));
-      return [...times(10, token), 8, ...times(10, (nth) => token(nth + 10))];
-    }),
-    // Nineteen identities; twenty over a longer time; a backend that issues for others; an office.
+    fires: [
+      ...RELEASES.map((action) => () => {
+        const token = (nth: number) => from('198.51.100.9', released(action, issued(nth)));
+        return [...times(10, token), 8, ...times(10, (nth) => token(nth + 10))];
+      }),
+      // Each from another address of one IPv6 network.
+      () => times(20, (nth) => from(`2001:db8:9::${nth + 1}`, issued(nth))),
+    ],
+    // Nineteen identities; twenty over a longer time; a backend that issues for others; an office; networks.
     silent: () => [
       ...times(60, (nth) => from('198.51.100.9', issued(nth % 19))),
       11,
       ...times(40, (nth) => (nth % 2 === 0 ? from('198.51.100.8', issued(nth)) : 1)),
       ...times(30, (nth) => from('198.51.100.7', { ...issued(nth), details: { forOthers: true } })),
       ...times(30, (nth) => from('203.0.113.7', issued(nth))),
+      ...times(30, (nth) => from(`2001:db8:203:113::${nth + 1}`, issued(nth))),
+      ...times(30, (nth) => from(`2001:db8:8:${nth}::1`, issued(nth))),
     ],
   },
   'quota-wall': {
@@ -182,8 +188,10 @@ export const STORIES: Readonly<Record<string, Story>> = {
           2,
           times(7, () => rejected(15, '198.51.100.9')),
         ),
+      // Of one IPv6 network, each time from another address.
+      () => times(10, (nth) => rejected(10, `2001:db8:9::${nth + 1}`)),
     ],
-    // One too few; as many over a longer time; of many addresses that share an entry; an office.
+    // One too few; as many over a longer time; of many addresses that share an entry; an office; networks.
     silent: () => [
       rejected(99, '198.51.100.8'),
       rejected(60, '198.51.100.7'),
@@ -191,6 +199,8 @@ export const STORIES: Readonly<Record<string, Story>> = {
       rejected(60, '198.51.100.7'),
       rejected(400, '198.51.100.6', { sources: 400 }),
       rejected(400, '203.0.113.7'),
+      rejected(400, '2001:db8:203:113::7'),
+      ...times(10, (nth) => rejected(10, `2001:db8:8:${nth}::1`)),
     ],
   },
   'identity-linked': {
