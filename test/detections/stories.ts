@@ -38,9 +38,10 @@ const exported = (
   actor = alice,
   action: 'audit.export' | 'identity.export' = 'identity.export',
   address = '198.51.100.1',
+  filter: object = {},
 ): AuditEvent[] =>
   [{ stage: 'begun' }, { stage: 'ended', exported: 5, isComplete: true }].map((details) =>
-    from(address, { action, outcome: 'success', actor, details }),
+    from(address, { action, outcome: 'success', actor, details: { ...filter, ...details } }),
   );
 const loaded = (details: object): AuditEvent => ({
   ...{
@@ -99,7 +100,8 @@ export const STORIES: Readonly<Record<string, Story>> = {
       // Each from another address of one IPv6 network.
       () => times(20, (nth) => from(`2001:db8:9::${nth + 1}`, issued(nth))),
     ],
-    // Nineteen identities; twenty over a longer time; a backend that issues for others; an office; networks.
+    // Nineteen identities; twenty over a longer time; a backend that issues for others; an office; networks;
+    // visitors of one company.
     silent: () => [
       ...times(60, (nth) => from('198.51.100.9', issued(nth % 19))),
       11,
@@ -108,6 +110,12 @@ export const STORIES: Readonly<Record<string, Story>> = {
       ...times(30, (nth) => from('203.0.113.7', issued(nth))),
       ...times(30, (nth) => from(`2001:db8:203:113::${nth + 1}`, issued(nth))),
       ...times(30, (nth) => from(`2001:db8:8:${nth}::1`, issued(nth))),
+      ...times(30, (nth) =>
+        from('192.0.2.44', {
+          ...issued(nth),
+          actor: { kind: 'visitor', tenant: alice.tenant, invitation: 'webinar' },
+        }),
+      ),
     ],
   },
   'quota-wall': {
@@ -171,6 +179,13 @@ export const STORIES: Readonly<Record<string, Story>> = {
       // A person of another tenant with the same id.
       ...exported({ ...alice, tenant: canonicalName('another') }),
       ...Array.from({ length: 9 }, () => exported(someone())).flat(),
+      // Of persons, as the console exports them: by them, and about them.
+      ...['one', 'another'].flatMap((name) => {
+        const subject = [canonicalName(name)];
+        return [{ actorSubject: subject }, { targetSubject: subject }].flatMap((filter) =>
+          exported(alice, 'audit.export', '198.51.100.1', filter),
+        );
+      }),
       61,
       ...exported(),
     ],
