@@ -210,6 +210,10 @@ function scalar(node: KqlNode): Scalar {
       const [value, among] = [operand(0), part(node, 1).parts.map(scalar)];
       return (row) => among.some((one) => one(row) === value(row));
     }
+    case 'NotInExpression': {
+      const isAmong = scalar({ ...node, kind: 'InExpression' });
+      return (row) => isAmong(row) !== true;
+    }
     case 'BetweenExpression': {
       const [value, first, second] = [operand(0), part(part(node, 1), 0), part(part(node, 1), 1)];
       const [from, to] = [scalar(first), scalar(second)];

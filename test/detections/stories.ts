@@ -54,6 +54,20 @@ const loaded = (details: object): AuditEvent => ({
 const traced = (more: object): AuditEvent => ({
   ...{ action: 'audit.trace', outcome: 'success', actor: alice, ...more },
 });
+const removed = (
+  action: 'identity.delete' | 'identity.suspend' | 'audit.erase',
+  nth: number,
+  actor: AuditEvent['actor'] = alice,
+): AuditEvent =>
+  from('198.51.100.1', {
+    ...{ action, outcome: 'success', actor },
+    target: { tenant: alice.tenant, subject: canonicalName(`leaver-${nth}`) },
+  });
+const backend = { ...alice, kind: 'service', subject: canonicalName('backend') } as const;
+const tokenForOthers = (nth: number, address: string): AuditEvent =>
+  from(address, { ...issued(nth, backend), details: { forOthers: true } });
+const logRead = (route: string, actor = alice): AuditEvent =>
+  from('198.51.100.1', { action: 'audit.read', outcome: 'success', actor, details: { route } });
 const linked = (actor: AuditEvent['actor']): AuditEvent => ({
   ...{ action: 'identity.link', outcome: 'success', actor, target: { tenant: 't', subject: 's' } },
 });
@@ -216,6 +230,70 @@ export const STORIES: Readonly<Record<string, Story>> = {
       rejected(400, '203.0.113.7'),
       rejected(400, '2001:db8:203:113::7'),
       ...times(10, (nth) => rejected(10, `2001:db8:8:${nth}::1`)),
+    ],
+  },
+  'mass-removal': {
+    fires: [
+      () => {
+        const actions = ['identity.delete', 'identity.suspend', 'audit.erase'] as const;
+        return spread(
+          1,
+          times(50, (nth) => removed(actions[nth % 3] ?? 'audit.erase', nth)),
+        );
+      },
+    ],
+    // 49 people, of whom an entry each says that it was requested and confirmed; 50 over a longer time; an operator.
+    silent: () => [
+      ...times(98, (nth) => removed('identity.delete', Math.floor(nth / 2))),
+      61,
+      ...times(30, (nth) => removed('identity.suspend', nth)),
+      61,
+      ...times(30, (nth) => removed('identity.suspend', nth + 30)),
+      ...times(50, (nth) => removed('audit.erase', nth, { kind: 'operator', name: 'root' })),
+    ],
+  },
+  'application-unknown-address': {
+    fires: RELEASES.map((action) => () => {
+      const token = (nth: number) => tokenForOthers(nth, `198.51.100.${nth + 1}`);
+      return spread(
+        14,
+        times(5, (nth) => released(action, token(nth))),
+      );
+    }),
+    // Four identities; a known address; people who are in other places.
+    silent: () => [
+      ...times(40, (nth) => tokenForOthers(nth % 4, '198.51.100.9')),
+      ...times(40, (nth) => tokenForOthers(nth, '10.20.0.9')),
+      ...times(19, (nth) => from('198.51.100.8', issued(nth))),
+    ],
+  },
+  'application-many-identities': {
+    fires: [
+      () => {
+        const action = (nth: number) => RELEASES[nth % RELEASES.length] ?? 'token.issue';
+        return times(100, (nth) => released(action(nth), tokenForOthers(nth, '10.20.0.9')));
+      },
+    ],
+    silent: () => [
+      ...times(120, (nth) => tokenForOthers(nth % 99, '10.20.0.9')),
+      11,
+      ...times(60, (nth) => tokenForOthers(nth, '10.20.0.9')),
+      11,
+      ...times(60, (nth) => tokenForOthers(nth + 60, '10.20.0.9')),
+    ],
+  },
+  'log-read-by-pages': {
+    fires: [
+      () => times(100, () => logRead('entries')),
+      () => times(100, (nth) => logRead(`tile/entries/${String(nth).padStart(3, '0')}`)),
+    ],
+    // Too few; as many over a longer time; single entries and counts; many auditors.
+    silent: () => [
+      ...times(99, () => logRead('entries')),
+      ...times(120, (nth) => logRead(nth % 2 === 0 ? 'entry' : 'statistics')),
+      61,
+      ...times(99, () => logRead('entries')),
+      ...times(9, () => logRead('entries', someone())),
     ],
   },
   'identity-linked': {
