@@ -4,7 +4,7 @@ import { columnSpecs } from './console/columns.js';
 import { findingSpecs } from './console/finding.js';
 import { focusSpecs } from './console/focus.js';
 import { keyboardSpecs } from './console/keyboard.js';
-import { layoutSpecs } from './console/layout.js';
+import { layoutSpecs, lowWindowSpecs } from './console/layout.js';
 import { proofSpecs } from './console/proof.js';
 import { consoleRig } from './console/rig.js';
 import { searchSpecs } from './console/search.js';
@@ -24,4 +24,5 @@ describe('the console', { timeout: 120_000 }, () => {
   actSpecs(rig);
   findingSpecs(rig);
   layoutSpecs(rig);
+  lowWindowSpecs(rig);
 });

@@ -1,4 +1,4 @@
-import { BlockList } from 'node:net';
+import { BlockList, isIP } from 'node:net';
 import type { KqlNode } from './kql-workspace.js';
 
 /** Instants and spans are milliseconds; `undefined` is null. */
@@ -210,6 +210,10 @@ function scalar(node: KqlNode): Scalar {
       const [value, among] = [operand(0), part(node, 1).parts.map(scalar)];
       return (row) => among.some((one) => one(row) === value(row));
     }
+    case 'NotInExpression': {
+      const isAmong = scalar({ ...node, kind: 'InExpression' });
+      return (row) => isAmong(row) !== true;
+    }
     case 'BetweenExpression': {
       const [value, first, second] = [operand(0), part(part(node, 1), 0), part(part(node, 1), 1)];
       const [from, to] = [scalar(first), scalar(second)];
@@ -256,21 +260,27 @@ function functionOf(name: string): (values: readonly Value[]) => Value {
           (_, nth) => Number(from) + nth * Number(step),
         );
     case 'ipv4_is_in_any_range':
-      return ([address, ranges]) => isInAnyRange(address, ranges as readonly string[]); // a dynamic list
+      return ([address, ranges]) => isInAnyRange(4, address, ranges as readonly string[]); // a dynamic list
+    case 'ipv6_is_in_any_range':
+      return ([address, ranges]) => isInAnyRange(6, address, ranges as readonly string[]); // a dynamic list
     default:
       throw new Error(`the function ${name} is not supported`);
   }
 }
 
-/** @returns null when the address is not one of IPv4 */
-function isInAnyRange(address: Value, ranges: readonly string[]): boolean | undefined {
-  if (typeof address !== 'string' || !/^\d+(\.\d+){3}$/.test(address)) return undefined;
+/** @returns null when the address is not one of the family */
+function isInAnyRange(
+  family: 4 | 6,
+  address: Value,
+  ranges: readonly string[],
+): boolean | undefined {
+  if (typeof address !== 'string' || isIP(address) !== family) return undefined;
   const list = new BlockList();
   for (const range of ranges) {
     const [network = '', prefix] = range.split('/');
-    list.addSubnet(network, Number(prefix ?? 32));
+    list.addSubnet(network, Number(prefix), `ipv${family}`);
   }
-  return list.check(address);
+  return list.check(address, `ipv${family}`);
 }
 
 function constant(value: Value): Scalar {

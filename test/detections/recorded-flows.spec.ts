@@ -102,7 +102,25 @@ const FLOWS: Readonly<Record<string, Flow>> = {
     silent: async () => {
       await exportTimes(2, '/v1/audit/export?format=ndjson', 'AuditLog.Read.All');
       await exportTimes(2, '/v1/identities/export', 'CommunicationIdentity.Read.All');
+      const ofPerson = `/v1/audit/export?format=ndjson&actorSubject=${randomUUID()}`;
+      await exportTimes(4, ofPerson, 'AuditLog.Read.All');
     },
+  },
+  'mass-removal': {
+    fires: [async () => removePeople(50)],
+    silent: async () => removePeople(2),
+  },
+  'application-unknown-address': {
+    fires: [async () => tokensForOthers(5, '198.51.100.66')],
+    silent: async () => tokensForOthers(5, '10.20.0.9'),
+  },
+  'application-many-identities': {
+    fires: [async () => tokensForOthers(100, '10.20.0.9')],
+    silent: async () => tokensForOthers(5, '10.20.0.9'),
+  },
+  'log-read-by-pages': {
+    fires: [async () => readLog(100, '/v1/audit/entries?limit=1')],
+    silent: async () => readLog(100, '/v1/audit/entries/at/0'),
   },
   'trace-of-a-known-token': {
     fires: [
@@ -183,6 +201,44 @@ async function rejectFrom(address: string, count: number): Promise<void> {
     expect(status).toBe(401);
   });
   await expect.poll(counted, { timeout: 30_000 }).toBe(before + count);
+}
+
+async function identities(count: number): Promise<string[]> {
+  const administrator = await mint({ scope: 'CommunicationIdentity.ReadWrite.All' });
+  const ids: string[] = [];
+  for (let nth = 0; nth < count; nth += 1) {
+    const response = await fetch(`${service().url}/v1/identities`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${administrator}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ kind: 'user', subject: randomUUID() }),
+    });
+    ids.push(((await response.json()) as { readonly id: string }).id); // of the document
+  }
+  return ids;
+}
+
+async function removePeople(count: number): Promise<void> {
+  const authorization = `Bearer ${await mint({ scope: 'CommunicationIdentity.ReadWrite.All' })}`;
+  for (const id of await identities(count)) {
+    const url = `${service().url}/v1/identities/${id}`;
+    const { ok } = await fetch(url, { method: 'DELETE', headers: { authorization } });
+    expect(ok).toBe(true);
+  }
+}
+
+/** An application gets a token for each of as many identities. */
+async function tokensForOthers(count: number, address: string): Promise<void> {
+  const token = await service().token('crm-service');
+  for (const id of await identities(count)) {
+    expect(await request(`/v1/identities/${id}/tokens`, { token, address, body: {} })).toBe(200);
+  }
+}
+
+async function readLog(count: number, path: string): Promise<void> {
+  const token = await mint({ scope: 'AuditLog.Read.All' });
+  await times(count, async () => {
+    expect(await request(path, { token })).toBe(200);
+  });
 }
 
 async function tokenFrom(address: string): Promise<void> {

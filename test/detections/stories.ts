@@ -38,9 +38,10 @@ const exported = (
   actor = alice,
   action: 'audit.export' | 'identity.export' = 'identity.export',
   address = '198.51.100.1',
+  filter: object = {},
 ): AuditEvent[] =>
   [{ stage: 'begun' }, { stage: 'ended', exported: 5, isComplete: true }].map((details) =>
-    from(address, { action, outcome: 'success', actor, details }),
+    from(address, { action, outcome: 'success', actor, details: { ...filter, ...details } }),
   );
 const loaded = (details: object): AuditEvent => ({
   ...{
@@ -53,6 +54,20 @@ const loaded = (details: object): AuditEvent => ({
 const traced = (more: object): AuditEvent => ({
   ...{ action: 'audit.trace', outcome: 'success', actor: alice, ...more },
 });
+const removed = (
+  action: 'identity.delete' | 'identity.suspend' | 'audit.erase',
+  nth: number,
+  actor: AuditEvent['actor'] = alice,
+): AuditEvent =>
+  from('198.51.100.1', {
+    ...{ action, outcome: 'success', actor },
+    target: { tenant: alice.tenant, subject: canonicalName(`leaver-${nth}`) },
+  });
+const backend = { ...alice, kind: 'service', subject: canonicalName('backend') } as const;
+const tokenForOthers = (nth: number, address: string): AuditEvent =>
+  from(address, { ...issued(nth, backend), details: { forOthers: true } });
+const logRead = (route: string, actor = alice): AuditEvent =>
+  from('198.51.100.1', { action: 'audit.read', outcome: 'success', actor, details: { route } });
 const linked = (actor: AuditEvent['actor']): AuditEvent => ({
   ...{ action: 'identity.link', outcome: 'success', actor, target: { tenant: 't', subject: 's' } },
 });
@@ -91,17 +106,30 @@ export const STORIES: Readonly<Record<string, Story>> = {
     at: { fires: '22:00:00', silent: '21:59:59' },
   },
   'one-address-many-identities': {
-    fires: RELEASES.map((action) => () => {
-      const token = (nth: number) => from('198.51.100.9', released(action, issued(nth)));
-      return [...times(10, token), 8, ...times(10, (nth) => token(nth + 10))];
-    }),
-    // Nineteen identities; twenty over a longer time; a backend that issues for others; an office.
+    fires: [
+      ...RELEASES.map((action) => () => {
+        const token = (nth: number) => from('198.51.100.9', released(action, issued(nth)));
+        return [...times(10, token), 8, ...times(10, (nth) => token(nth + 10))];
+      }),
+      // Each from another address of one IPv6 network.
+      () => times(20, (nth) => from(`2001:db8:9::${nth + 1}`, issued(nth))),
+    ],
+    // Nineteen identities; twenty over a longer time; a backend that issues for others; an office; networks;
+    // visitors of one company.
     silent: () => [
       ...times(60, (nth) => from('198.51.100.9', issued(nth % 19))),
       11,
       ...times(40, (nth) => (nth % 2 === 0 ? from('198.51.100.8', issued(nth)) : 1)),
       ...times(30, (nth) => from('198.51.100.7', { ...issued(nth), details: { forOthers: true } })),
       ...times(30, (nth) => from('203.0.113.7', issued(nth))),
+      ...times(30, (nth) => from(`2001:db8:203:113::${nth + 1}`, issued(nth))),
+      ...times(30, (nth) => from(`2001:db8:8:${nth}::1`, issued(nth))),
+      ...times(30, (nth) =>
+        from('192.0.2.44', {
+          ...issued(nth),
+          actor: { kind: 'visitor', tenant: alice.tenant, invitation: 'webinar' },
+        }),
+      ),
     ],
   },
   'quota-wall': {
@@ -165,6 +193,13 @@ export const STORIES: Readonly<Record<string, Story>> = {
       // A person of another tenant with the same id.
       ...exported({ ...alice, tenant: canonicalName('another') }),
       ...Array.from({ length: 9 }, () => exported(someone())).flat(),
+      // Of persons, as the console exports them: by them, and about them.
+      ...['one', 'another'].flatMap((name) => {
+        const subject = [canonicalName(name)];
+        return [{ actorSubject: subject }, { targetSubject: subject }].flatMap((filter) =>
+          exported(alice, 'audit.export', '198.51.100.1', filter),
+        );
+      }),
       61,
       ...exported(),
     ],
@@ -182,8 +217,10 @@ export const STORIES: Readonly<Record<string, Story>> = {
           2,
           times(7, () => rejected(15, '198.51.100.9')),
         ),
+      // Of one IPv6 network, each time from another address.
+      () => times(10, (nth) => rejected(10, `2001:db8:9::${nth + 1}`)),
     ],
-    // One too few; as many over a longer time; of many addresses that share an entry; an office.
+    // One too few; as many over a longer time; of many addresses that share an entry; an office; networks.
     silent: () => [
       rejected(99, '198.51.100.8'),
       rejected(60, '198.51.100.7'),
@@ -191,6 +228,72 @@ export const STORIES: Readonly<Record<string, Story>> = {
       rejected(60, '198.51.100.7'),
       rejected(400, '198.51.100.6', { sources: 400 }),
       rejected(400, '203.0.113.7'),
+      rejected(400, '2001:db8:203:113::7'),
+      ...times(10, (nth) => rejected(10, `2001:db8:8:${nth}::1`)),
+    ],
+  },
+  'mass-removal': {
+    fires: [
+      () => {
+        const actions = ['identity.delete', 'identity.suspend', 'audit.erase'] as const;
+        return spread(
+          1,
+          times(50, (nth) => removed(actions[nth % 3] ?? 'audit.erase', nth)),
+        );
+      },
+    ],
+    // 49 people, of whom an entry each says that it was requested and confirmed; 50 over a longer time; an operator.
+    silent: () => [
+      ...times(98, (nth) => removed('identity.delete', Math.floor(nth / 2))),
+      61,
+      ...times(30, (nth) => removed('identity.suspend', nth)),
+      61,
+      ...times(30, (nth) => removed('identity.suspend', nth + 30)),
+      ...times(50, (nth) => removed('audit.erase', nth, { kind: 'operator', name: 'root' })),
+    ],
+  },
+  'application-unknown-address': {
+    fires: RELEASES.map((action) => () => {
+      const token = (nth: number) => tokenForOthers(nth, `198.51.100.${nth + 1}`);
+      return spread(
+        14,
+        times(5, (nth) => released(action, token(nth))),
+      );
+    }),
+    // Four identities; a known address; people who are in other places.
+    silent: () => [
+      ...times(40, (nth) => tokenForOthers(nth % 4, '198.51.100.9')),
+      ...times(40, (nth) => tokenForOthers(nth, '10.20.0.9')),
+      ...times(19, (nth) => from('198.51.100.8', issued(nth))),
+    ],
+  },
+  'application-many-identities': {
+    fires: [
+      () => {
+        const action = (nth: number) => RELEASES[nth % RELEASES.length] ?? 'token.issue';
+        return times(100, (nth) => released(action(nth), tokenForOthers(nth, '10.20.0.9')));
+      },
+    ],
+    silent: () => [
+      ...times(120, (nth) => tokenForOthers(nth % 99, '10.20.0.9')),
+      11,
+      ...times(60, (nth) => tokenForOthers(nth, '10.20.0.9')),
+      11,
+      ...times(60, (nth) => tokenForOthers(nth + 60, '10.20.0.9')),
+    ],
+  },
+  'log-read-by-pages': {
+    fires: [
+      () => times(100, () => logRead('entries')),
+      () => times(100, (nth) => logRead(`tile/entries/${String(nth).padStart(3, '0')}`)),
+    ],
+    // Too few; as many over a longer time; single entries and counts; many auditors.
+    silent: () => [
+      ...times(99, () => logRead('entries')),
+      ...times(120, (nth) => logRead(nth % 2 === 0 ? 'entry' : 'statistics')),
+      61,
+      ...times(99, () => logRead('entries')),
+      ...times(9, () => logRead('entries', someone())),
     ],
   },
   'identity-linked': {

@@ -1,4 +1,4 @@
-import { EntryFeed, EXPORT_FORMATS } from '#libs/audit';
+import { type AuditEvent, EntryFeed, EXPORT_FORMATS } from '#libs/audit';
 import { openTestLog, type TestLog } from '#libs/audit/testing';
 import { ManualClock, testDatabase, type TestDatabase } from '#libs/platform/testing';
 import type { SigmaEvent } from '../support/sigma.js';
@@ -39,10 +39,17 @@ export class StoryLog {
     await this.clock.advance(Date.parse(startAt) - this.clock.now());
     const feed = this.log.get(EntryFeed);
     const from = await feed.size();
+    let together: AuditEvent[] = [];
     for (const step of steps) {
-      if (typeof step === 'number') await this.clock.advance(step * MINUTE_MS);
-      else await this.log.trail.record(step);
+      if (typeof step !== 'number') {
+        together.push(step);
+        continue;
+      }
+      if (together.length > 0) await this.log.trail.recordAll(together);
+      together = [];
+      await this.clock.advance(step * MINUTE_MS);
     }
+    if (together.length > 0) await this.log.trail.recordAll(together);
     const { entries } = await feed.read(from, 10_000);
     return entries.map((entry) => JSON.parse(EXPORT_FORMATS.ndjson.line(entry)) as SigmaEvent);
   }

@@ -26,8 +26,8 @@ export interface OrdinaryEvent {
  * What happens in an organisation of 24,000 people without any attack. They work from Monday to Friday, in
  * offices whose people share an address, at home, or over the addresses of a carrier. They get tokens in the
  * morning and again during the day, end them in the evening, run into limits, lack permissions of other
- * people’s routes, and have expired credentials. Backends issue for others at any hour. Administrators, auditors
- * and nightly jobs do their work, and the service starts, reads its secrets and loads its policy.
+ * people’s routes, and have expired credentials. Visitors of one company come to a meeting together. Backends
+ * issue for others at any hour. Administrators, auditors and nightly jobs do their work, and the service starts, reads its secrets and loads its policy.
  *
  * @param from a midnight
  */
@@ -81,7 +81,8 @@ function atWork(prng: Prng, nth: number): readonly AuditEvent[] {
     ];
   }
   if (kind < 965) return [rejections(prng, nth)];
-  if (kind < 985) return [administration(prng, nth)];
+  if (kind < 984) return administration(prng, nth);
+  if (kind < 985) return meeting(prng, nth);
   return [ofService(prng, nth)];
 }
 
@@ -105,10 +106,14 @@ function somebody(prng: Prng): Person {
   return { nth, actor, address: isCarrier ? carrierAddress(prng) : placeOf(nth) };
 }
 
-/** Six of ten people work in an office; some of the others share a home. */
+/** Six of ten people work in an office; some of the others share a home. A third of them has IPv6. */
 function placeOf(nth: number): string {
-  if (nth % 10 < 6) return `203.0.113.${1 + (nth % OFFICES)}`;
+  const isIpv6 = nth % 3 === 0;
+  const interfaceId = (nth + 1).toString(16);
+  if (nth % 10 < 6)
+    return isIpv6 ? `2001:db8:203:113::${interfaceId}` : `203.0.113.${1 + (nth % OFFICES)}`;
   const home = Math.floor(nth / 2);
+  if (isIpv6) return `2001:db8:${(0x1000 + home).toString(16)}:1::${interfaceId}`;
   return `100.${64 + (home >> 16)}.${(home >> 8) & 255}.${home & 255}`;
 }
 
@@ -178,16 +183,38 @@ function rejections(prng: Prng, nth: number): AuditEvent {
 }
 
 /** Two administrators and an auditor. */
-function administration(prng: Prng, nth: number): AuditEvent {
+function administration(prng: Prng, nth: number): AuditEvent[] {
   const clerk = prng.below(3);
   const actor = { ...alice, subject: canonicalName(`clerk-${clerk}`) };
   const person = { ...somebody(prng), address: placeOf(clerk) };
+  // Everything about a person, as the console exports it.
+  if (prng.below(100) === 0) return exportsOf(person, actor);
   const name = prng.pick([
     ...(['identity.create', 'identity.read', 'identity.read', 'identity.update'] as const),
     ...(['identity.suspend', 'identity.resume', 'identity.delete', 'audit.read'] as const),
     ...(['audit.read', 'teams-phone.assign', 'teams-phone.read'] as const),
   ]);
-  return { ...action(name, person, nth), actor };
+  const details = name === 'audit.read' ? { route: 'entries', limit: 100 } : {};
+  return [{ ...action(name, person, nth), actor, details }];
+}
+
+function exportsOf({ actor: { subject } }: Person, actor: Principal): AuditEvent[] {
+  return [{ actorSubject: [subject] }, { targetSubject: [subject] }].flatMap((filter) =>
+    [{ stage: 'begun' }, { stage: 'ended', exported: 40 }].map((stage) => ({
+      ...{ action: 'audit.export', outcome: 'success', actor },
+      details: { ...filter, ...stage },
+    })),
+  );
+}
+
+/** Visitors of one company, who use one invitation in its office. */
+function meeting(prng: Prng, nth: number): AuditEvent[] {
+  const address = `192.0.2.${prng.below(250)}`;
+  const actor = { kind: 'visitor', tenant: alice.tenant, invitation: `meeting-${nth}` } as const;
+  return Array.from({ length: 2 + prng.below(28) }, (_, seat) => ({
+    ...tokenOf({ ...somebody(prng), nth: PEOPLE + 30 * nth + seat, address }, prng, nth),
+    actor,
+  }));
 }
 
 function ofService(prng: Prng, nth: number): AuditEvent {

@@ -26,6 +26,7 @@ export { assertReplaceable, replaceFile } from './files/file-replacement.js';
 export { refuseNamedPipe } from './files/named-pipe.js';
 export { findAuthoritiesFault } from './outbound/authorities-file.js';
 export { type AzureCloud, azureCloudOf, azureCloudOfHost } from './config/azure-clouds.js';
+export { addressKey, networkOf } from './context/address-network.js';
 export type { CallContext, CallPriority, RequestContext } from './context/call-context.js';
 export {
   type Actor,

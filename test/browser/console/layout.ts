@@ -106,6 +106,43 @@ export function layoutSpecs(rig: ConsoleRig): void {
   });
 }
 
+/** Laptops at a zoom of 200 % and 400 % (WCAG 2.2, 1.4.10), or phones on their side. */
+const LOW = [
+  { width: 640, height: 320 },
+  { width: 320, height: 256 },
+] as const;
+
+/** The list, and what is seen of an opened entry, in windows with little height. */
+export function lowWindowSpecs(rig: ConsoleRig): void {
+  it('shows rows of the list in low windows when the keyboard moves to them, and more of an entry by scrolling', async () => {
+    const { page, problems } = await rig.open({ viewport: LOW[0] });
+    await rig.signIn(page, 'Nora North', '#/search');
+    await page.waitForSelector('.entries-body [role=row]');
+    for (const viewport of LOW) {
+      await page.setViewportSize(viewport);
+      expect(await layoutFaults(page), `${viewport.width} by ${viewport.height}`).toEqual([]);
+      await page.evaluate('scrollTo(0, 0)');
+      for (let nth = 0; nth < 8; nth += 1) await page.keyboard.press('j');
+      await expect.poll(async () => page.evaluate<number>(VISIBLE_ROWS)).toBeGreaterThanOrEqual(3);
+    }
+    await page.keyboard.press('Enter');
+    await page.waitForSelector('.entry details');
+    expect(await layoutFaults(page)).toEqual([]);
+    await page.locator('.entry details').last().scrollIntoViewIfNeeded();
+    expect(await page.evaluate<number>('scrollY')).toBeGreaterThan(0);
+    expect(problems).toEqual([]);
+  });
+}
+
+/** How many rows of the list are in view whole. */
+const VISIBLE_ROWS = `(() => {
+  const list = document.querySelector('.entries').getBoundingClientRect();
+  return [...document.querySelectorAll('.entries-body [role=row]')].filter((row) => {
+    const { top, bottom } = row.getBoundingClientRect();
+    return top >= Math.max(0, list.top) && bottom <= Math.min(innerHeight, list.bottom);
+  }).length;
+})()`;
+
 async function layoutFaults(page: Page): Promise<string[]> {
   // The theme and the rows in view follow the window.
   await page.evaluate(

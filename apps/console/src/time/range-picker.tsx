@@ -3,7 +3,14 @@ import { type ReactNode, useState } from 'react';
 import { change } from '../shell/address.js';
 import { otherZone } from '../shell/use-zone.js';
 import { instant, rfc3339 } from './format.js';
-import { describeRange, parseInstant, type Range, RANGES, spanAt, typedInstant } from './range.js';
+import {
+  describeRange,
+  instantOfField,
+  type Range,
+  RANGES,
+  spanAt,
+  typedInstant,
+} from './range.js';
 import { UTC, type Zone } from './zone.js';
 
 const CUSTOM = 'custom';
@@ -78,8 +85,8 @@ function Instants({
   const span = spanAt(range, now);
   const [from, setFrom] = useState(typedInstant(span.from, zone));
   const [to, setTo] = useState(span.to === undefined ? 'now' : typedInstant(span.to, zone));
-  const first = parseInstant(from, zone, now);
-  const last = parseInstant(to, zone, now);
+  const first = instantOfField(from, span.from, zone, now);
+  const last = instantOfField(to, span.to, zone, now);
   const isValid = first !== undefined && last !== undefined && first < last;
   return (
     <form

@@ -114,6 +114,22 @@ function atHour(hour: number, daysAgo: number, zone: Zone, now: number): number 
   return instantOf(wallTimeOf(date.getTime(), UTC), zone);
 }
 
+/**
+ * The instant of a field of the picker. While its text is what the field showed at first, it is that very instant,
+ * which the text has neither with milliseconds nor with an offset.
+ *
+ * @param shown the instant that the field showed at first
+ */
+export function instantOfField(
+  text: string,
+  shown: number | undefined,
+  zone: Zone,
+  now: number,
+): number | undefined {
+  if (shown !== undefined && text === typedInstant(shown, zone)) return shown;
+  return parseInstant(text, zone, now);
+}
+
 /** As the field of the picker shows an instant, and `parseInstant` reads it. */
 export function typedInstant(at: number, zone: Zone): string {
   return `${day(at, zone)} ${clock(at, zone)}`;

@@ -1,6 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import { instant, rfc3339 } from './format.js';
-import { absolute, describeSpan, lastNight, parseInstant, readRange, spanAt } from './range.js';
+import {
+  absolute,
+  describeSpan,
+  instantOfField,
+  lastNight,
+  parseInstant,
+  readRange,
+  spanAt,
+  typedInstant,
+} from './range.js';
 import { instantOf, UTC, wallTimeOf } from './zone.js';
 
 const ZURICH = 'Europe/Zurich';
@@ -48,6 +57,17 @@ describe('a typed time', () => {
     ['2025-11-25T08:00:00+05:30', UTC, '2025-11-25T02:30:00Z'],
   ])('%s in %s is %s', (typed, zone, expected) => {
     expect(parseInstant(typed, zone, NOW)).toBe(at(expected));
+  });
+
+  it.each([
+    ['2025-11-27T20:00:59.731Z', UTC],
+    // The second time of the hour that comes twice.
+    ['2025-10-26T01:30:00Z', ZURICH],
+  ])('that nobody has changed is %s still', (shown, zone) => {
+    const text = typedInstant(at(shown), zone);
+    expect(instantOfField(text, at(shown), zone, NOW)).toBe(at(shown));
+    expect(instantOfField('2025-11-25 08:00', at(shown), UTC, NOW)).toBe(at('2025-11-25T08:00Z'));
+    expect(instantOfField('now', undefined, zone, NOW)).toBe(NOW);
   });
 
   it.each(['', 'soon', '2025-02-31', '2025-11-25 25:00', '08:00', '2025-13-01', '-2h'])(

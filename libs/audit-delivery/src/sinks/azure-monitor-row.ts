@@ -1,4 +1,5 @@
 import type { AuditEntryRecord } from '#libs/audit';
+import { addressKey } from '#libs/platform';
 
 /** The columns of the table `AcsIdentityAudit_CL`, with the types of Azure Monitor. */
 export const AZURE_MONITOR_COLUMNS = {
@@ -36,6 +37,7 @@ export const AZURE_MONITOR_COLUMNS = {
   RequestId: 'string',
   TraceId: 'string',
   ClientAddress: 'string',
+  ClientNetwork: 'string',
   UserAgent: 'string',
   Details: 'dynamic',
 } as const;
@@ -95,6 +97,8 @@ export function azureMonitorRow(
     RequestId: request?.id,
     TraceId: request?.traceId,
     ClientAddress: personal.clientAddress,
+    ClientNetwork:
+      personal.clientAddress === undefined ? undefined : addressKey(personal.clientAddress),
     UserAgent: personal.userAgent,
     Details: entry.details,
   };

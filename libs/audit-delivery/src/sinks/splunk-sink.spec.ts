@@ -85,13 +85,14 @@ describe('SplunkSink', () => {
     const { sink, events } = await opened();
     await send(sink);
     const { entry, personal } = sampleEntry(1);
+    const clientNetwork = personal.clientAddress;
     expect(events.get(entry.id)).toEqual({
       time: Date.parse(entry.recordedAt) / 1_000,
       source: 'example.com/audit',
       sourcetype: 'acs-identity:audit',
       index: 'identity',
       fields: { entry_id: entry.id, entry_index: 1 },
-      event: { index: 1, entry, personal },
+      event: { index: 1, entry, personal: { ...personal, clientNetwork } },
     });
   });
 

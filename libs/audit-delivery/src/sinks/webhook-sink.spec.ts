@@ -74,6 +74,7 @@ describe('WebhookSink', () => {
     const { sink, receiver, events } = await opened();
     await send(sink, 2);
     const { entry, personal } = sampleEntry(1);
+    const clientNetwork = personal.clientAddress;
     expect(events.get(entry.id)).toEqual({
       specversion: '1.0',
       id: entry.id,
@@ -82,7 +83,7 @@ describe('WebhookSink', () => {
       time: entry.recordedAt,
       sequence: '0000000000000001',
       datacontenttype: 'application/json',
-      data: { index: 1, entry, personal },
+      data: { index: 1, entry, personal: { ...personal, clientNetwork } },
     });
     const [request] = receiver.requests;
     expect(request?.path).toBe(`/events?${QUERY}`);

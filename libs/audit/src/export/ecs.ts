@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import { addressKey } from '#libs/platform';
 import type { AuditEntryRecord } from '../entry/audit-entry.js';
 import {
   type AuditAction,
@@ -111,6 +112,7 @@ export function ecsLine({ index, entry, personal }: AuditEntryRecord): string {
     acs_identity: {
       actor_kind: actor.kind,
       client_app: actor.clientApp,
+      client_network: address === undefined ? undefined : addressKey(address),
       issuer: actor.issuer,
       caller_token_id: actor.tokenId,
       target,

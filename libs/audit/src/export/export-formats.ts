@@ -1,3 +1,4 @@
+import { addressKey } from '#libs/platform';
 import type { AuditEntryRecord } from '../entry/audit-entry.js';
 import { damagedEntry } from '../entry/damaged-entry.js';
 import { cefLine } from './cef.js';
@@ -35,7 +36,10 @@ function marked(line: EntryFormatter['line']): EntryFormatter['line'] {
 }
 
 /** The entry's canonical bytes, so that its leaf hash can be computed, with index and personal values. */
-function ndjsonLine({ index, entry, leaf, personal, isDamaged }: AuditEntryRecord): string {
+function ndjsonLine({ index, entry, leaf, personal: values, isDamaged }: AuditEntryRecord): string {
+  const { clientAddress } = values;
+  const network = clientAddress !== undefined && { clientNetwork: addressKey(clientAddress) };
+  const personal = { ...values, ...network };
   if (isDamaged) {
     // Bytes that were changed may not be one line of JSON.
     const storedBytes = leaf.toString('base64');

@@ -1,15 +1,16 @@
 import { type BeforeApplicationShutdown, Inject, Injectable } from '@nestjs/common';
 import { AggregatingRecorder, type AuditEvent, AuditTrail } from '#libs/audit';
 import {
+  addressKey,
   Clock,
   isPrincipal,
   Logger,
+  networkOf,
   type Principal,
   type RequestContext,
   type UnauthenticatedActor,
 } from '#libs/platform';
 import type { TokenRejected } from '../errors.js';
-import { addressKey, networkOf } from '../rate-limit/address-network.js';
 import { authenticationSettings, type AuthenticationSettings } from '../settings.js';
 
 /** What an authenticated caller was denied. */

@@ -1,5 +1,5 @@
 import { type CanActivate, type ExecutionContext, Injectable, Optional } from '@nestjs/common';
-import { type Principal, type RequestContext, traced } from '#libs/platform';
+import { addressKey, type Principal, type RequestContext, traced } from '#libs/platform';
 import { CLIENT_APIS } from '../access/client-exchange.js';
 import type { Permission } from '../access/permission.js';
 import { type DeniedCall, DenialAuditor } from '../audit/denial-auditor.js';
@@ -16,7 +16,6 @@ import {
   TooManyRequests,
   Unauthenticated,
 } from '../errors.js';
-import { addressKey } from '../rate-limit/address-network.js';
 import { RateLimiter, type RateLimitResult } from '../rate-limit/rate-limiter.js';
 import { type AccessRule, accessRulesOf } from './access-rule.js';
 import { Authenticator } from './authenticator.js';

@@ -1,7 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { Clock, Logger, type Principal, type RequestContext } from '#libs/platform';
+import { addressKey, Clock, Logger, type Principal, type RequestContext } from '#libs/platform';
 import { authenticationSettings, type AuthenticationSettings } from '../settings.js';
-import { addressKey } from './address-network.js';
 import { RateLimitStore } from './rate-limit-store.js';
 
 export type RateLimitResult =

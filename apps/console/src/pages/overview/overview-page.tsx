@@ -15,7 +15,8 @@ import { Waiting } from '../../shell/waiting.js';
 import { instant, minutes, rfc3339, shortDay } from '../../time/format.js';
 import { RangePicker } from '../../time/range-picker.js';
 import { absolute, DEFAULT_RANGE, readRange, spanAt } from '../../time/range.js';
-import { instantOf, UTC, wallTimeOf, type Zone } from '../../time/zone.js';
+import { UTC } from '../../time/zone.js';
+import { bucketsOf, nextStart, startsOf } from './buckets.js';
 import { Health } from './health.js';
 
 type Statistics = components['schemas']['AuditStatistics'];
@@ -59,7 +60,6 @@ export default function OverviewPage(): ReactNode {
     setCountedAt(Date.now());
   };
   useKeys({ '.': refresh });
-  const unit = isByHour ? HOUR_MS : DAY_MS;
   const buckets = useMemo(
     () =>
       shown
@@ -104,7 +104,7 @@ export default function OverviewPage(): ReactNode {
             onOpen={({ start }, outcome) => {
               const parameters = new URLSearchParams({
                 from: rfc3339(start, UTC),
-                to: rfc3339(start + unit, UTC),
+                to: rfc3339(nextStart(start, isByHour, timeZone), UTC),
                 ...(outcome !== undefined && { outcome }),
               });
               go({ page: 'search', parameters });
@@ -143,36 +143,6 @@ function useCounts(query: CountsQuery): UseQueryResult<Statistics> {
         signal,
       }),
   });
-}
-
-/** Where each unit of the window begins. */
-function startsOf(from: string, to: string, isByHour: boolean, zone: Zone): number[] {
-  const [first, last] = [Date.parse(from), Date.parse(to)];
-  const starts: number[] = [];
-  if (isByHour) {
-    for (let at = Math.floor(first / HOUR_MS) * HOUR_MS; at < last; at += HOUR_MS) starts.push(at);
-    return starts;
-  }
-  const { year, month, day } = wallTimeOf(first, zone);
-  for (let nth = 0; ; nth += 1) {
-    const date = wallTimeOf(Date.UTC(year, month - 1, day + nth), UTC);
-    const at = instantOf(date, zone);
-    if (at >= last) return starts;
-    starts.push(at);
-  }
-}
-
-/** Every unit of the window, also those without entries. */
-function bucketsOf(counts: Counts, starts: readonly number[]): Bucket[] {
-  const byStart = new Map<number, Partial<Record<Entry['outcome'], number>>>(
-    starts.map((start) => [start, {}]),
-  );
-  for (const { dimension, bucketStart, value, entries } of counts) {
-    const found = byStart.get(Date.parse(bucketStart));
-    if (found && dimension === 'outcome' && value !== undefined)
-      found[value as Entry['outcome']] = entries; // counted by outcome
-  }
-  return [...byStart].map(([start, of]) => ({ start, label: '', counts: of }));
 }
 
 function Tiles({

@@ -51,7 +51,10 @@ export function EntryList(props: EntryListProps): ReactNode {
     before.current = { added, active };
     const top = scroller.current?.scrollTop ?? 0;
     if (came > 0 && top > 0) scroller.current?.scrollTo({ top: top + came * ROW_HEIGHT[density] });
-    if (moved !== 0 && moved !== came) rows.scrollToIndex(active);
+    if (moved === 0 || moved === came) return;
+    rows.scrollToIndex(active);
+    // In a low window the page scrolls as well.
+    scroller.current?.scrollIntoView({ block: 'nearest' });
   }, [active, added, density, rows]);
   useEffect(() => {
     rows.measure();

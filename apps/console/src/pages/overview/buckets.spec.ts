@@ -1,0 +1,34 @@
+import { describe, expect, it } from 'vitest';
+import { bucketsOf, nextStart, startsOf } from './buckets.js';
+
+const at = (text: string): number => Date.parse(text);
+
+describe('the days of a window', () => {
+  it.each([
+    // Of 25 and of 23 hours.
+    ['Europe/Berlin', '2026-10-24T22:00:00Z', '2026-10-25T23:00:00Z'],
+    ['Europe/Berlin', '2026-03-28T23:00:00Z', '2026-03-29T22:00:00Z'],
+    // Midnight comes twice, or is skipped.
+    ['Atlantic/Azores', '2026-10-25T00:00:00Z', '2026-10-26T01:00:00Z'],
+    ['America/Santiago', '2026-09-06T04:00:00Z', '2026-09-07T03:00:00Z'],
+    ['UTC', '2026-10-25T00:00:00Z', '2026-10-26T00:00:00Z'],
+  ])('in %s, the one from %s ends at %s, where the next begins', (zone, start, end) => {
+    expect(new Date(nextStart(at(start), false, zone))).toEqual(new Date(end));
+    const [, second] = startsOf(start, '2026-12-31T00:00:00Z', false, zone);
+    expect(second).toBe(at(end));
+  });
+
+  it('have the counts that the database begins in the second of two midnights', () => {
+    const zone = 'Atlantic/Azores';
+    const starts = startsOf('2026-10-24T12:00:00Z', '2026-10-27T12:00:00Z', false, zone);
+    const count = (bucketStart: string, entries: number) =>
+      ({ dimension: 'outcome', bucketStart, value: 'success', entries }) as const;
+    const counts = [
+      count('2026-10-24T00:00:00Z', 1),
+      count('2026-10-25T01:00:00Z', 2),
+      count('2026-10-26T01:00:00Z', 3),
+    ];
+    const found = bucketsOf(counts, starts).map((one) => one.counts.success);
+    expect(found).toEqual([1, 2, 3, undefined]);
+  });
+});
