@@ -619,6 +619,7 @@ export const PREPARED_FAULTS: readonly PreparedFault[] = [
     fault: 'the proxy does not run',
     prepare: environment({
       KEY_VAULT_URL: 'https://vault.test',
+      KEY_VAULT_VERIFY_CHALLENGE_RESOURCE: 'true',
       HTTPS_PROXY: 'http://127.0.0.1:1',
     }),
     names: /vault\.test.*ECONNREFUSED/,
