@@ -77,16 +77,6 @@ describe('InvitationSigner', () => {
     });
   });
 
-  it('opens none of a former key that can be guessed', async () => {
-    const weak = secrets.put(NAME, 'short');
-    secrets.put(NAME, randomBytes(32).toString('base64'));
-    versions = [weak];
-    const { text } = await signer.sign(inAnHour());
-    const [head = '', , ...rest] = text.split('.');
-    const guessed = signer.open([head, weak, ...rest].join('.'));
-    await expect(guessed).rejects.toMatchObject({ reason: 'forged' });
-  });
-
   it('opens those of the key before, until the operator disables it', async () => {
     const { text, id } = await signer.sign(inAnHour());
     secrets.put(NAME, randomBytes(32).toString('base64'));
