@@ -370,7 +370,12 @@ class Examination {
       events?.access === 'key' ? events.keySecret : undefined,
     ].filter((name) => name !== undefined);
     for (const name of keys)
-      examined.push({ name, examine: async () => assertKeyLength(await secrets.read(name)) });
+      examined.push({
+        name,
+        examine: async () => {
+          assertKeyLength(await secrets.read(name));
+        },
+      });
     return examined;
   }
 

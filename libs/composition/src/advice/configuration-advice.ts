@@ -111,7 +111,7 @@ function adviceOnKeyVault({ vaultUrl, verifyChallengeResource }: KeyVaultSetting
     {
       code: 'protection-off',
       variable: 'KEY_VAULT_VERIFY_CHALLENGE_RESOURCE',
-      problem: 'is false, so that whoever answers as the vault names whose token it gets',
+      problem: 'is false, so that a server that answers as the vault decides whose token it gets',
       fix: 'leave it out: it is for emulators only',
     },
   ];
