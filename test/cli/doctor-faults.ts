@@ -130,6 +130,22 @@ async function fileOf(rig: Rig, content: string): Promise<string> {
   return path;
 }
 
+/** The console, where people sign in with the emulator. */
+function consoleProvider(
+  change: (rig: Rig) => { readonly authority?: string; readonly scopes?: readonly string[] },
+): (rig: Rig) => Promise<Prepared> {
+  return async (rig) => {
+    const { apiAudience, entraUrl } = rig.emulator;
+    const provider = {
+      ...{ name: 'Contoso', authority: `${entraUrl}/common/v2.0`, clientId: 'console' },
+      scopes: [`api://${apiAudience}/AuditLog.Read.All`],
+      ...change(rig),
+    };
+    const CONSOLE_PROVIDERS_FILE = await fileOf(rig, JSON.stringify([provider]));
+    return { environment: { CONSOLE_ENABLED: 'true', CONSOLE_PROVIDERS_FILE } };
+  };
+}
+
 /** Runs a statement, and another one after the case. */
 function sql(statement: string, undone: string): (rig: Rig) => Promise<Prepared> {
   return async ({ rows, undo }) => {
@@ -221,6 +237,27 @@ export const PREPARED_FAULTS: readonly PreparedFault[] = [
     }),
     names: /AUDIT_LOG_ORIGIN.*scheme/,
     fix: /leave out the scheme/,
+  },
+  {
+    code: 'log-origin-unfit',
+    fault: 'the origin of the log has quotes',
+    prepare: environment({ AUDIT_LOG_ORIGIN: '"localhost/audit"', AUDIT_CHECKPOINT_FILE: '' }),
+    names: /AUDIT_LOG_ORIGIN.*quotes/,
+    fix: /correct it for a new log/,
+  },
+  {
+    code: 'protection-off',
+    fault: 'the background verification is off',
+    prepare: environment({ AUDIT_VERIFICATION_SECONDS: '0' }),
+    names: /AUDIT_VERIFICATION_SECONDS/,
+    fix: /leave it out/,
+  },
+  {
+    code: 'variable-invalid',
+    fault: 'no TLS server is verified',
+    prepare: environment({ NODE_TLS_REJECT_UNAUTHORIZED: '0' }),
+    names: /NODE_TLS_REJECT_UNAUTHORIZED.*must not be 0/,
+    fix: /NODE_EXTRA_CA_CERTS/,
   },
   {
     code: 'home-tenant-not-accepted',
@@ -445,6 +482,16 @@ export const PREPARED_FAULTS: readonly PreparedFault[] = [
     fix: /acs-identity migrate/,
   },
   {
+    code: 'role-expires',
+    fault: 'the password of the role ends in three days',
+    prepare: sql(
+      `DO $$ BEGIN EXECUTE format('ALTER ROLE identity_service VALID UNTIL %L', now() + interval '3 days'); END $$`,
+      `ALTER ROLE identity_service VALID UNTIL 'infinity'`,
+    ),
+    names: /its password ends: 20/,
+    fix: /ALTER ROLE/,
+  },
+  {
     code: 'role-too-powerful',
     fault: 'the service works as a superuser',
     prepare: ({ database }) => ({ environment: { DATABASE_URL: database.superuserUrl } }),
@@ -603,6 +650,7 @@ export const PREPARED_FAULTS: readonly PreparedFault[] = [
     fault: 'the proxy does not run',
     prepare: environment({
       KEY_VAULT_URL: 'https://vault.test',
+      KEY_VAULT_VERIFY_CHALLENGE_RESOURCE: 'true',
       HTTPS_PROXY: 'http://127.0.0.1:1',
     }),
     names: /vault\.test.*ECONNREFUSED/,
@@ -699,6 +747,34 @@ export const PREPARED_FAULTS: readonly PreparedFault[] = [
     })),
     names: /disabled/,
     fix: /new version/,
+  },
+  {
+    code: 'secret-unusable',
+    fault: 'the key of the invitations is a word',
+    prepare: secret('VISITOR_KEY_SECRET', () => ({ value: 'swordfish' })),
+    names: /too short/,
+    fix: /openssl rand/,
+  },
+  {
+    code: 'secret-missing',
+    fault: 'the key of the events of the vault does not exist',
+    prepare: environment({ KEY_VAULT_EVENTS: 'key' }),
+    names: /key-vault-events-key/,
+    fix: /create the secret/,
+  },
+  {
+    code: 'console-provider-unusable',
+    fault: 'the authority of the console has no such tenant',
+    prepare: consoleProvider(({ emulator }) => ({ authority: `${emulator.entraUrl}/nobody` })),
+    names: /nobody.*openid-configuration/,
+    fix: /CONSOLE_PROVIDERS_FILE/,
+  },
+  {
+    code: 'console-provider-unusable',
+    fault: 'the console requests scopes of another API',
+    prepare: consoleProvider(() => ({ scopes: ['api://another/AuditLog.Read.All'] })),
+    names: /Contoso.*api:\/\/another.*ENTRA_AUDIENCE/,
+    fix: /CONSOLE_PROVIDERS_FILE/,
   },
   {
     code: 'secret-expires',

@@ -78,6 +78,10 @@ describe('the values of the Helm chart', () => {
         { secretSettings: { ...VALUES.secretSettings, [name]: { name: 'a', key: 'b' } } },
       ],
     ),
+    [
+      'TLS without verification',
+      { settings: { ...VALUES.settings, NODE_TLS_REJECT_UNAUTHORIZED: '0' } },
+    ],
     ['a setting twice', { secretSettings: { KEY_VAULT_URL: { name: 'a', key: 'b' } } }],
     [
       'a setting that workloadIdentity sets',

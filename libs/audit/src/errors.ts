@@ -96,6 +96,17 @@ export class LogOriginDiffers extends Error {
   }
 }
 
+/** The log is empty, and `AUDIT_LOG_ORIGIN` no name to begin one under. For operators. */
+export class LogOriginUnfit extends Error {
+  override readonly name = 'LogOriginUnfit';
+
+  constructor() {
+    super(
+      'AUDIT_LOG_ORIGIN has characters that no host name and path have, and a log keeps its name: correct it before the first entry',
+    );
+  }
+}
+
 /** The time of the newest head was edited; the entries of the next one would get it too. For operators. */
 export class HeadTimeInvalid extends Error {
   override readonly name = 'HeadTimeInvalid';

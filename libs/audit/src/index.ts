@@ -4,6 +4,7 @@ export { PostgresAuditTrailModule } from './trail/postgres-audit-trail.module.js
 export { SecretTokenFingerprintsModule } from './fingerprints/secret-token-fingerprints.module.js';
 export {
   auditSettings,
+  isFitForNewLog,
   type AuditSettings,
   CREATED_AHEAD_MS,
   MAX_CLOCK_TOLERANCE_MS,
@@ -22,6 +23,7 @@ export {
   ClockOutOfBounds,
   LogDamaged,
   LogOriginDiffers,
+  LogOriginUnfit,
   UnusableSigningKey,
 } from './errors.js';
 

@@ -2,9 +2,11 @@ import {
   ADVANCED,
   canonicalName,
   defineSettings,
-  list,
-  type SettingsOf,
   integer,
+  list,
+  secretName,
+  type SettingsOf,
+  VERBATIM,
 } from '#libs/platform';
 import { z } from 'zod';
 
@@ -21,27 +23,25 @@ export const CREATED_AHEAD_MS = MAX_CLOCK_TOLERANCE_MS + 30_000;
 export const auditSettings = defineSettings(
   'audit',
   z.object({
-    AUDIT_LOG_ORIGIN: z
-      .string()
-      .regex(/^[^\s+]{1,200}$/, 'must be a name without blanks or plus signs')
+    AUDIT_LOG_ORIGIN: logName()
       .describe(
         'unique name of the log for its verifiers, like a web address without scheme: identity.example.com/audit',
-      ),
-    AUDIT_LOG_PREVIOUS_ORIGIN: z
-      .string()
+      )
+      .meta(VERBATIM),
+    AUDIT_LOG_PREVIOUS_ORIGIN: logName()
       .optional()
       .describe(
         'name that the log has so far, to continue it under AUDIT_LOG_ORIGIN after a restore (docs/restoring.md); without it, a process with another name than that of the log records nothing',
       )
-      .meta(ADVANCED),
+      .meta({ ...ADVANCED, ...VERBATIM }),
     AUDIT_SIGNING_KEY_SECRET: list()
-      .refine((names) => names.length > 0, 'must name at least one secret')
+      .transform((names) => [...names])
+      .pipe(z.array(secretName()).min(1, 'must name at least one secret'))
       .prefault('audit-signing-key')
       .describe(
         'names of the secrets that hold the Ed25519 private keys (PKCS#8 PEM) that sign checkpoints; two while a key is being replaced',
       ),
-    AUDIT_FINGERPRINT_KEY_SECRET: z
-      .string()
+    AUDIT_FINGERPRINT_KEY_SECRET: secretName()
       .default('audit-fingerprint-key')
       .describe('name of the secret that keys the fingerprints of tokens, 32 characters or more'),
     AUDIT_TIMEOUT_MS: integer(100, 60_000)
@@ -60,6 +60,7 @@ export const auditSettings = defineSettings(
       .meta(ADVANCED),
     AUDIT_HOME_TENANT: z
       .string()
+      .max(256, 'must have at most 256 characters')
       .transform(canonicalName)
       .optional()
       .describe(
@@ -92,5 +93,18 @@ export const auditSettings = defineSettings(
     checkpointFile: variables.AUDIT_CHECKPOINT_FILE,
   }),
 );
+
+/**
+ * Whether a log may begin under a name, which can't be corrected later: host name and path, in ASCII.
+ * Logs of earlier releases have others.
+ */
+export function isFitForNewLog(origin: string): boolean {
+  return /^[a-z0-9.-]+(:\d{1,5})?(\/[\w.~-]+)*$/i.test(origin);
+}
+
+/** As the verifiers of signed notes have it (C2SP signed-note). */
+function logName(): z.ZodType<string, string> {
+  return z.string().regex(/^[^\s+]{1,200}$/, 'must be a name without blanks or plus signs');
+}
 
 export type AuditSettings = SettingsOf<typeof auditSettings>;

@@ -45,6 +45,7 @@ export {
   principalOf,
 } from './http/current-principal.js';
 export type { HttpReply, HttpRequest } from './http/http-request.js';
+export { canonicalAudience } from './jwt/audience.js';
 export { HttpsMetadataSource } from './keys/https-metadata-source.js';
 export { MetadataSource } from './keys/metadata-source.js';
 export { authenticationGrants, authenticationMigrations } from './schema/migrations.js';

@@ -12,6 +12,8 @@ const FUNCTIONS_HOST = { address: '127.0.0.1', family: 4, prefix: 32 } as const;
 
 export const authenticationSettings = defineSettings('authentication', fields, (values) => ({
   mode: values.AUTHENTICATION_MODE,
+  /** Whether headers of built-in authentication count although no platform of Azure is known to set them. */
+  isPlatformAssumed: values.AUTHENTICATION_APP_SERVICE_OVERRIDE !== undefined,
   entra: entraOf(values),
   trustedIssuers: values.TRUSTED_ISSUERS ?? [],
   clientExchanges: clientExchangesOf(values),

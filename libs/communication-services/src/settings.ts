@@ -5,12 +5,14 @@ import {
   defineSettings,
   httpsOrigin,
   integer,
+  secretName,
   type SettingsOf,
+  tokenScope,
 } from '#libs/platform';
 import { budgetFields, budgetOf } from '#libs/request-budget';
 import { TEAMS_PHONE_VERSIONS } from './acs/acs-assignment-client.js';
 import { CommunicationResources } from './resources/communication-resources.js';
-import { resourcesFile, secretName } from './resources/resources-file.js';
+import { resourcesFile } from './resources/resources-file.js';
 
 const fields = z
   .object({
@@ -23,7 +25,7 @@ const fields = z
       .guid('must be a GUID')
       .optional()
       .describe('immutable resource id, a GUID: az communication show --query immutableResourceId'),
-    ACS_CREDENTIAL_SECRET: secretName
+    ACS_CREDENTIAL_SECRET: secretName()
       .optional()
       .describe(
         'name of the Key Vault secret with the connection string or access key; default: the Azure credential of the process',
@@ -43,9 +45,7 @@ const fields = z
       .prefault('64')
       .describe('maximum number of connections of one process to one resource, 1 to 512')
       .meta(ADVANCED),
-    ACS_TOKEN_SCOPE: z
-      .string()
-      .regex(/^https:\/\/\S+\/\.default$/, 'must be an https address that ends in /.default')
+    ACS_TOKEN_SCOPE: tokenScope()
       .optional()
       .describe(
         'scope of the tokens for Azure Communication Services, without ACS_CREDENTIAL_SECRET; default: that of AZURE_CLOUD, https://communication.azure.com//.default',

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { z } from 'zod';
 import { ADVANCED, defineSettings, type SettingsOf, integer, webOrigins } from '#libs/platform';
 
@@ -9,6 +10,7 @@ export const httpSettings = defineSettings(
       .describe('TCP port that the api listens on, 0 for any free one'),
     HOST: z
       .string()
+      .refine(isHost, 'must be a host name or an IP address')
       .default('localhost')
       .describe('address that the api listens on; 0.0.0.0 inside a container'),
     FUNCTIONS_CUSTOMHANDLER_PORT: integer(1, 65_535)
@@ -70,5 +72,9 @@ export const httpSettings = defineSettings(
     slowClientTimeoutMs: variables.SLOW_CLIENT_TIMEOUT_MS,
   }),
 );
+
+function isHost(text: string): boolean {
+  return isIP(text) !== 0 || /^[\w.-]{1,253}$/.test(text);
+}
 
 export type HttpSettings = SettingsOf<typeof httpSettings>;

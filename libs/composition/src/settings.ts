@@ -9,6 +9,7 @@ import {
   type EnvironmentCheck,
   platformSettings,
   type Settings,
+  type SettingsFault,
   telemetrySettings,
 } from '#libs/platform';
 import {
@@ -101,7 +102,15 @@ export function checkService(
   };
   const check = checkEnvironment(settings, variables, COMMAND_LINE_VARIABLES);
   const advice = adviceOn(check.values);
-  return { ...check, advice, remarks: [...check.remarks, ...advice.map(sentenceOf)] };
+  // Those of the tenant that takes its place are its own.
+  const isOwn = ({ variable }: SettingsFault): boolean =>
+    variable !== 'AUDIT_HOME_TENANT' || variables.AUDIT_HOME_TENANT === homeTenant;
+  return {
+    ...check,
+    faults: check.faults.filter(isOwn),
+    advice,
+    remarks: [...check.remarks, ...advice.map(sentenceOf)],
+  };
 }
 
 /** As `checkService`, and tries what this user may do with files. */

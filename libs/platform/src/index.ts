@@ -5,6 +5,8 @@ export {
   integer,
   isLoopbackHost,
   list,
+  secretName,
+  tokenScope,
   webOrigins,
 } from './config/setting-fields.js';
 export {
@@ -18,6 +20,7 @@ export {
   type SettingsFault,
   type SettingsOf,
   valuesOf,
+  VERBATIM,
   type Variable,
 } from './config/settings.js';
 export { SettingsModule } from './config/settings.module.js';

@@ -40,7 +40,7 @@ export class SecretUnusable extends problem(
    */
   constructor(
     readonly secretName: string,
-    readonly why: 'disabled' | 'expired' | 'not valid yet' | 'empty',
+    readonly why: 'disabled' | 'expired' | 'not valid yet' | 'empty' | 'too short',
     options?: ProblemOptions,
   ) {
     super(options);

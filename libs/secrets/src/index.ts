@@ -18,6 +18,7 @@ export {
   SecretUnavailable,
   SecretUnusable,
 } from './errors.js';
+export { assertKeyLength, isLongEnoughKey } from './key-length.js';
 export { KeyVaultReader } from './key-vault/key-vault-reader.js';
 export { KeyVaultSecretStore } from './key-vault/key-vault-secret-store.js';
 export { KeyVaultModule } from './key-vault/key-vault.module.js';

@@ -6,6 +6,7 @@ import {
   type SettingsOf,
   integer,
   refuseNamedPipe,
+  secretName,
 } from '#libs/platform';
 import { BUILT_IN_POLICY } from './policy/built-in-policy.js';
 import type { IssuancePolicy } from './policy/issuance-policy.js';
@@ -32,9 +33,7 @@ export const tokenIssuanceSettings = defineSettings(
         'seconds between two reads of the policy file, 1 to 3600; a change takes effect when two consecutive reads give the same text',
       )
       .meta(ADVANCED),
-    TOKEN_CACHE_KEY_SECRET: z
-      .string()
-      .regex(/^[0-9a-zA-Z-]{1,127}$/, 'must be 1 to 127 letters, digits and hyphens')
+    TOKEN_CACHE_KEY_SECRET: secretName()
       .default('token-cache-key')
       .describe(
         'name of the secret that encrypts cached tokens, 32 bytes in base64; needed if the policy says reuse: true',

@@ -1,7 +1,13 @@
 import { createSecretKey, type KeyObject } from 'node:crypto';
-import { Inject, Injectable } from '@nestjs/common';
-import { Clock } from '#libs/platform';
-import { type Secret, SecretNotFound, SecretStore, SecretUnusable } from '#libs/secrets';
+import { Inject, Injectable, type OnApplicationBootstrap } from '@nestjs/common';
+import { Clock, explain, type ReadinessAnswer, ReadinessChecks } from '#libs/platform';
+import {
+  assertKeyLength,
+  type Secret,
+  SecretNotFound,
+  SecretStore,
+  SecretUnusable,
+} from '#libs/secrets';
 import { visitorSettings, type VisitorSettings } from './settings.js';
 import { InvitationStore } from './store/invitation-store.js';
 
@@ -21,7 +27,7 @@ export interface InvitationKey {
  * Strangers name any version: only one that a stored invitation is signed with is read from the store.
  */
 @Injectable()
-export class InvitationKeys {
+export class InvitationKeys implements OnApplicationBootstrap {
   readonly #keys = new WeakMap<Secret, KeyObject>();
   #inUse: ReadonlySet<string> = new Set();
   #reloadAt = 0;
@@ -32,15 +38,26 @@ export class InvitationKeys {
     private readonly store: InvitationStore,
     private readonly clock: Clock,
     @Inject(visitorSettings.key) private readonly settings: Pick<VisitorSettings, 'keySecret'>,
+    private readonly readiness: ReadinessChecks,
   ) {}
 
-  /** The key that signs new invitations. */
+  onApplicationBootstrap(): void {
+    if (this.settings.keySecret === undefined) return;
+    this.readiness.register('invitations', async () => this.#readiness());
+  }
+
+  /**
+   * The key that signs new invitations.
+   *
+   * @throws SecretUnusable also when it is so short that it can be guessed
+   */
   async current(): Promise<InvitationKey> {
     const secret = await this.secrets.current(this.#name);
     return { version: secret.version, key: this.#keyOf(secret) };
   }
 
   /**
+   * @throws SecretUnusable when the current key can't be used
    * @returns `undefined` when no invitation that is stored is signed with that version, or the operator has
    *   deleted or disabled it
    */
@@ -54,6 +71,16 @@ export class InvitationKeys {
     } catch (error) {
       if (error instanceof SecretNotFound || error instanceof SecretUnusable) return undefined;
       throw error;
+    }
+  }
+
+  /** Nothing else depends on the key. */
+  async #readiness(): Promise<ReadinessAnswer> {
+    try {
+      await this.current();
+      return { isReady: true };
+    } catch (error) {
+      return { isReady: true, degradation: explain(error) };
     }
   }
 
@@ -81,6 +108,7 @@ export class InvitationKeys {
   #keyOf(secret: Secret): KeyObject {
     const known = this.#keys.get(secret);
     if (known) return known;
+    assertKeyLength(secret);
     const key = createSecretKey(secret.value, 'utf8');
     this.#keys.set(secret, key);
     return key;

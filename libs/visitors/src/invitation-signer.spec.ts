@@ -1,6 +1,9 @@
 import { randomBytes } from 'node:crypto';
+import { Registry } from 'prom-client';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { ManualClock } from '#libs/platform/testing';
+import { ReadinessChecks } from '#libs/platform';
+import { ManualClock, MemoryLogger } from '#libs/platform/testing';
+import { SecretUnusable } from '#libs/secrets';
 import { MemorySecretStore } from '#libs/secrets/testing';
 import { InvitationRefused } from './errors.js';
 import { InvitationKeys } from './invitation-keys.js';
@@ -15,6 +18,7 @@ describe('InvitationSigner', () => {
   let versions: string[];
   let reads: number;
   let signer: InvitationSigner;
+  let readiness: ReadinessChecks;
   const inAnHour = (): Date => new Date(Math.floor(clock.now() / 1_000) * 1_000 + 3_600_000);
 
   beforeEach(() => {
@@ -28,7 +32,9 @@ describe('InvitationSigner', () => {
         return Promise.resolve(versions);
       },
     } as unknown as InvitationStore; // all that the keys read
-    const keys = new InvitationKeys(secrets, store, clock, { keySecret: NAME });
+    readiness = new ReadinessChecks(new MemoryLogger(), new Registry());
+    const keys = new InvitationKeys(secrets, store, clock, { keySecret: NAME }, readiness);
+    keys.onApplicationBootstrap();
     signer = new InvitationSigner(keys, clock);
   });
 
@@ -58,6 +64,17 @@ describe('InvitationSigner', () => {
       const tampered = text.slice(0, at) + other + text.slice(at + 1);
       await expect(signer.open(tampered), tampered).rejects.toThrow(InvitationRefused);
     }
+  });
+
+  it('signs and opens nothing with a key that can be guessed, and says so', async () => {
+    const { text } = await signer.sign(inAnHour());
+    expect(await readiness.ask()).toEqual({ invitations: { isReady: true } });
+    secrets.put(NAME, 'a word of 31 characters, or so.\n');
+    await expect(signer.sign(inAnHour())).rejects.toThrow(SecretUnusable);
+    await expect(signer.open(text)).rejects.toThrow(SecretUnusable);
+    expect(await readiness.ask()).toMatchObject({
+      invitations: { isReady: true, degradation: expect.stringContaining(NAME) as string },
+    });
   });
 
   it('opens those of the key before, until the operator disables it', async () => {

@@ -1,12 +1,10 @@
 import { z } from 'zod';
-import { ADVANCED, defineSettings, integer, type SettingsOf } from '#libs/platform';
+import { ADVANCED, defineSettings, integer, secretName, type SettingsOf } from '#libs/platform';
 
 export const visitorSettings = defineSettings(
   'visitors',
   z.object({
-    VISITOR_KEY_SECRET: z
-      .string()
-      .regex(/^[0-9a-zA-Z-]{1,127}$/, 'must be the name of a secret')
+    VISITOR_KEY_SECRET: secretName()
       .optional()
       .describe(
         'name of the secret that signs invitations of visitors, 32 random bytes in base64, such as invitation-key; not set: nobody can invite visitors, and the routes do not exist (docs/visitors.md)',

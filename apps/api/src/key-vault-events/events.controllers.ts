@@ -8,7 +8,12 @@ import {
   type HttpRequest,
   TokenRejected,
 } from '#libs/authentication';
-import { keyVaultEventsSettings, type KeyVaultEventsSettings, SecretStore } from '#libs/secrets';
+import {
+  isLongEnoughKey,
+  keyVaultEventsSettings,
+  type KeyVaultEventsSettings,
+  SecretStore,
+} from '#libs/secrets';
 import { Endpoint, NO_CONTENT } from '../http/endpoint.js';
 import { InvalidRequest } from '../http/request-errors.js';
 import {
@@ -24,7 +29,6 @@ import {
 } from './event-grid.js';
 import { KeyVaultEvents } from './key-vault-events.js';
 
-const MIN_KEY_LENGTH = 32;
 const SEND_EVENTS = definePermission('KeyVaultEvent.Send');
 
 const EVENT_GRID = 'Event Grid may add parameters, as it may add members to events';
@@ -115,8 +119,8 @@ export class KeyedEventsController {
   }
 
   async #checkKey(key: unknown, request: HttpRequest, reply: FastifyReply): Promise<void> {
-    const { value } = await this.secrets.current(this.settings.keySecret);
-    if (typeof key === 'string' && value.length >= MIN_KEY_LENGTH && areEqual(key, value)) return;
+    const secret = await this.secrets.current(this.settings.keySecret);
+    if (typeof key === 'string' && isLongEnoughKey(secret) && areEqual(key, secret.value)) return;
     throw await this.guard.reject(new TokenRejected('event-key-wrong'), request, reply);
   }
 }

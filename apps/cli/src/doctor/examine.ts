@@ -27,7 +27,13 @@ import {
   communicationServicesSettings,
   type CommunicationServicesSettings,
 } from '#libs/communication-services';
-import { httpSettings, type Port, type ServiceCheck } from '#libs/composition';
+import {
+  type ConsoleProvider,
+  consoleSettings,
+  httpSettings,
+  type Port,
+  type ServiceCheck,
+} from '#libs/composition';
 import {
   type Clock,
   DatabaseCredential,
@@ -39,9 +45,11 @@ import {
   telemetrySettings,
 } from '#libs/platform';
 import {
+  assertKeyLength,
   AzureCredential,
   azureCredentialSettings,
   databaseCredentialSettings,
+  keyVaultEventsSettings,
   KeyVaultReader,
   KeyVaultSecretStore,
   keyVaultSettings,
@@ -57,8 +65,10 @@ import {
   tokenIssuanceSettings,
   type TokenIssuanceSettings,
 } from '#libs/token-issuance';
+import { visitorSettings } from '#libs/visitors';
 import { acsCheck } from './checks/acs.js';
 import { configurationCheck } from './checks/configuration.js';
+import { consoleCheck, discoveryUrlOf } from './checks/console.js';
 import { ExaminedDatabase } from './checks/database-connection.js';
 import { databaseChecks } from './checks/database-content.js';
 import { hostCheck } from './checks/host.js';
@@ -147,6 +157,7 @@ class Examination {
       ...this.#endpoints.checks(),
       ...this.#secretChecks(),
       ...this.#issuerChecks(),
+      ...this.#consoleChecks(),
       ...this.#acsChecks(),
       ...this.#tokenChecks(),
       ...this.#replacedPorts(),
@@ -242,6 +253,7 @@ class Examination {
       ...(this.#verifiers ?? []).flatMap(({ jwks }) =>
         jwks.map(({ discoveryUrl }) => discoveryUrl),
       ),
+      ...this.#consoleProviders().map(discoveryUrlOf),
       ...(azure ? [azure.authorityHost] : []),
       ...(this.#keyVault ? [this.#keyVault.vaultUrl] : []),
       ...(resources?.names().map((name) => resources.find(name).endpoint) ?? []),
@@ -352,6 +364,18 @@ class Examination {
       const name = issuance.cacheKeySecret;
       examined.push({ name, examine: async () => examineCacheKey(secrets, issuance) });
     }
+    const events = this.#settings(keyVaultEventsSettings);
+    const keys = [
+      this.#settings(visitorSettings)?.keySecret,
+      events?.access === 'key' ? events.keySecret : undefined,
+    ].filter((name) => name !== undefined);
+    for (const name of keys)
+      examined.push({
+        name,
+        examine: async () => {
+          assertKeyLength(await secrets.read(name));
+        },
+      });
     return examined;
   }
 
@@ -379,6 +403,23 @@ class Examination {
         isReachable: async (url) => this.#endpoints.isReachable(url),
       }),
     ];
+  }
+
+  #consoleProviders(): readonly ConsoleProvider[] {
+    const console = this.#settings(consoleSettings);
+    return console?.isEnabled ? console.providers : [];
+  }
+
+  #consoleChecks(): Check[] {
+    const fetch = this.#outbound.fetch({ timeoutMs: this.options.timeoutMs });
+    return this.#consoleProviders().map((provider) =>
+      consoleCheck({
+        provider,
+        authentication: this.#settings(authenticationSettings),
+        fetch,
+        isReachable: async () => this.#endpoints.isReachable(discoveryUrlOf(provider)),
+      }),
+    );
   }
 
   #acsChecks(): Check[] {

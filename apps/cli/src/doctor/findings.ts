@@ -21,6 +21,15 @@ export const FINDINGS = {
     meaning: 'The issuance policy can not be read or has faults.',
     fix: 'correct the file: acs-identity policy check lists its faults',
   },
+  'protection-off': {
+    meaning: 'A setting switches a protection off that an installation should have.',
+    fix: 'leave the setting out',
+  },
+  'log-origin-unfit': {
+    meaning:
+      'The origin of the audit log has quotes, invisible or other characters that no host name and path have.',
+    fix: 'correct it for a new log; one that has entries keeps its origin',
+  },
   'log-origin-with-scheme': {
     meaning: 'The origin of the audit log has a scheme, which the names of logs do not have.',
     fix: 'leave out the scheme for a new log; one that has entries keeps its origin',
@@ -98,6 +107,10 @@ export const FINDINGS = {
   'role-privilege-missing': {
     meaning: 'The service’s role lacks a privilege that the release needs.',
     fix: 'run acs-identity migrate with DATABASE_OWNER_URL and DATABASE_SERVICE_ROLE, which grants it',
+  },
+  'role-expires': {
+    meaning: 'PostgreSQL takes the password of the service’s role for less than 30 days.',
+    fix: 'ALTER ROLE … VALID UNTIL a later day, together with a new password',
   },
   'role-too-powerful': {
     meaning:
@@ -184,8 +197,9 @@ export const FINDINGS = {
     fix: 'create the secret (docs/operations.md has its content), or correct the setting that names it',
   },
   'secret-unusable': {
-    meaning: 'The newest version of a secret is disabled, expired, not valid yet or empty.',
-    fix: 'store a new version of the secret, or enable it',
+    meaning:
+      'The newest version of a secret is disabled, expired, not valid yet, empty, or a key of fewer than 32 characters.',
+    fix: 'store a new version of the secret (of a key: the output of openssl rand -base64 32), or enable it',
   },
   'secret-expires': {
     meaning: 'A secret expires within 30 days.',
@@ -232,6 +246,11 @@ export const FINDINGS = {
     meaning:
       'The signing keys of an issuer can not be loaded, so that its tokens are refused with 503.',
     fix: 'check ENTRA_AUTHORITY and ENTRA_TENANT_ID, or the entry of TRUSTED_ISSUERS',
+  },
+  'console-provider-unusable': {
+    meaning:
+      'Nobody can sign in to the console with a provider, or the service refuses its tokens.',
+    fix: 'correct authority and scopes of the provider in CONSOLE_PROVIDERS_FILE (docs/console.md)',
   },
   'token-file-unreadable': {
     meaning: 'The file of --token-file can not be read.',

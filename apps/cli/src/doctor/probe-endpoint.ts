@@ -32,7 +32,12 @@ export async function probeEndpoint(
   const name = hostname.replace(/^\[(.*)\]$/, '$1');
   const raw = await outbound.connect(name, Number(port || (isTls ? 443 : 80)), signal);
   const secure = isTls
-    ? connect({ socket: raw, host: name, ...(isIP(name) === 0 && { servername: name }) })
+    ? connect({
+        socket: raw,
+        host: name,
+        ...(isIP(name) === 0 && { servername: name }),
+        rejectUnauthorized: true,
+      })
     : undefined;
   const socket = secure ?? raw;
   try {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { secretName } from '#libs/platform';
 
 const LOOPBACK = /^(localhost|127(\.\d+){3}|\[::1\])$/;
 
@@ -37,10 +38,7 @@ function maxRecordBytes(byDefault: number): z.ZodDefault<z.ZodInt> {
 /** Where a credential of a sink is. The file of the sinks never has the credential. */
 export const credentialReference = z
   .strictObject({
-    secret: z
-      .string()
-      .regex(/^[0-9a-zA-Z-]{1,127}$/, 'must be the name of a secret of Key Vault')
-      .optional(),
+    secret: secretName().optional(),
     file: z.string().min(1).optional(),
     environment: z
       .string()

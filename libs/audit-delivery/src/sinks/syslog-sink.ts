@@ -119,6 +119,7 @@ export class SyslogSink extends Sink {
       ...(isIP(host) === 0 && { servername: host }),
       ...(cert !== undefined && key !== undefined && { cert, key }),
       minVersion: 'TLSv1.2',
+      rejectUnauthorized: true,
     });
     try {
       await once(socket, 'secureConnect', { signal });

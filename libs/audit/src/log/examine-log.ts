@@ -33,6 +33,7 @@ export async function examineLogKeys({
 /**
  * Compares the name of the log and the checkpoint file with the database as a start does. Writes neither.
  *
+ * @throws LogOriginUnfit when the log is empty
  * @throws LogOriginDiffers also when the log had the name of this process earlier
  * @throws LogDamaged when the database does not continue the checkpoint
  */

@@ -3,7 +3,7 @@ import pg from 'pg';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { testDatabase, type TestDatabase } from '#libs/platform/testing';
 import { NoteSigner, parseLogKeys, signCheckpoint } from '#libs/transparency-log';
-import { AuditUnavailable, LogOriginDiffers } from '../errors.js';
+import { AuditUnavailable, LogOriginDiffers, LogOriginUnfit } from '../errors.js';
 import { issued } from '../testing/sample-events.js';
 import {
   openTestLog,
@@ -85,6 +85,26 @@ describe('the name of a log', () => {
     expect(await names()).toEqual([NAME, NAME]);
     expect(await damage()).toEqual([]);
     expect(await right.readiness.ask()).toMatchObject({ audit: { isReady: true } });
+  });
+
+  it('begins with no quotes, and stays as it is in a log that has them', async () => {
+    const quoted = '"log.example/audit"';
+    const wrong = await process({ origin: quoted });
+    expect(await wrong.readiness.ask()).toMatchObject({
+      audit: { isReady: false, reason: expect.stringContaining('AUDIT_LOG_ORIGIN') as string },
+    });
+    const refused = await wrong.trail.record(issued()).catch((error: unknown) => error);
+    expect((refused as AuditUnavailable).cause).toBeInstanceOf(LogOriginUnfit);
+    await expect(examineLog(wrong)).rejects.toThrow(LogOriginUnfit);
+    expect(await names()).toEqual([]);
+
+    const right = await process();
+    await right.trail.record(issued());
+    await (await process({ origin: quoted, previousOrigin: NAME })).trail.record(issued());
+    const old = await process({ origin: quoted });
+    await old.trail.record(issued());
+    expect(await names()).toEqual([NAME, quoted, quoted]);
+    expect((await old.readiness.ask()).audit).toEqual({ isReady: true });
   });
 
   it('is replaced by a process that names it as the previous one; others follow until their restart', async () => {

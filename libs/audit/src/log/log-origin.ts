@@ -1,9 +1,9 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { Database } from '#libs/platform';
 import { type NoteVerifier, openCheckpoint, TransparencyLogError } from '#libs/transparency-log';
-import { LogOriginDiffers } from '../errors.js';
+import { LogOriginDiffers, LogOriginUnfit } from '../errors.js';
 import { type LogQuery, readSignedHead } from '../postgres/log-queries.js';
-import { auditSettings, type AuditSettings } from '../settings.js';
+import { auditSettings, type AuditSettings, isFitForNewLog } from '../settings.js';
 import { tryParseKey } from '../verify/signing-keys-check.js';
 import { CheckpointSigners } from './checkpoint-signers.js';
 
@@ -25,6 +25,7 @@ export class LogOrigin {
    * @param checkpoint of the newest head; absent in an empty log
    * @param query reads the signing keys that the log has listed
    * @param known the name that this process has found before. Default: `AUDIT_LOG_ORIGIN`
+   * @throws LogOriginUnfit in an empty log, whose name would stay
    * @throws LogOriginDiffers when this process may not continue the log
    */
   async after(
@@ -33,6 +34,7 @@ export class LogOrigin {
     known = this.settings.origin,
   ): Promise<string> {
     const { origin, previousOrigin } = this.settings;
+    if (checkpoint === undefined && !isFitForNewLog(origin)) throw new LogOriginUnfit();
     const found = checkpoint && originOf(checkpoint);
     if (checkpoint === undefined || found === undefined || found === known) return known;
     if (found === origin || found === previousOrigin) return origin;

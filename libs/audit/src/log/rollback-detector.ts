@@ -15,6 +15,7 @@ import {
   CheckpointFileUnreadable,
   LogDamaged,
   LogOriginDiffers,
+  LogOriginUnfit,
 } from '../errors.js';
 import { AuditMetrics } from '../metrics.js';
 import { lockHead, NEWEST_CHECKPOINT, toCheckpoint } from '../postgres/append-statements.js';
@@ -157,7 +158,11 @@ export class RollbackDetector implements OnApplicationBootstrap {
       };
     } catch (error) {
       if (error instanceof LogDamaged) return { isReady: false, reason: error.finding };
-      if (error instanceof CheckpointFileUnreadable || error instanceof LogOriginDiffers)
+      if (
+        error instanceof CheckpointFileUnreadable ||
+        error instanceof LogOriginDiffers ||
+        error instanceof LogOriginUnfit
+      )
         return { isReady: false, reason: error.message };
       throw error;
     }
@@ -165,7 +170,7 @@ export class RollbackDetector implements OnApplicationBootstrap {
 
   /**
    * @returns what is wrong with `AUDIT_LOG_ORIGIN` although this process may record
-   * @throws LogOriginDiffers when it may not
+   * @throws LogOriginDiffers, or LogOriginUnfit, when it may not
    */
   async #checkOrigin(head: SignedHead | undefined): Promise<string | undefined> {
     const { origin } = this.settings;

@@ -1,12 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
-import { faultMessage, httpsOrigin, InvalidJson, parseJsonFile } from '#libs/platform';
+import { faultMessage, httpsOrigin, InvalidJson, parseJsonFile, secretName } from '#libs/platform';
 import { CommunicationResources } from './communication-resources.js';
-
-/** The name of a secret, as Key Vault allows it. */
-export const secretName = z
-  .string()
-  .regex(/^[0-9a-zA-Z-]{1,127}$/, 'must be 1 to 127 letters, digits and hyphens');
 
 const resource = z.strictObject({
   name: z
@@ -14,7 +9,7 @@ const resource = z.strictObject({
     .regex(/^[a-z0-9][a-z0-9-]{0,62}$/, 'must be 1 to 63 lower-case letters, digits and hyphens'),
   endpoint: httpsOrigin(),
   resourceId: z.guid('must be a GUID').toLowerCase(),
-  credentialSecret: secretName.optional(),
+  credentialSecret: secretName().optional(),
   /** In lower case: no two tenants differ in case only. */
   tenants: z.array(z.string().min(1).max(256).toLowerCase()).default([]),
   default: z.boolean().default(false),

@@ -7,7 +7,9 @@ export interface Advice {
     | 'client-address-header-unused'
     | 'database-not-encrypted'
     | 'home-tenant-not-accepted'
+    | 'log-origin-unfit'
     | 'log-origin-with-scheme'
+    | 'protection-off'
     | 'secret-shared'
     | 'telemetry-endpoint-wrong'
     | 'telemetry-sampling-wrong';

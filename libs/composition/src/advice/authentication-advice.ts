@@ -21,6 +21,20 @@ export function adviceOnHomeTenant(
   ];
 }
 
+export function adviceOnPlatformAuthentication({
+  isPlatformAssumed,
+}: AuthenticationSettings): Advice[] {
+  if (!isPlatformAssumed) return [];
+  return [
+    {
+      code: 'protection-off',
+      variable: 'AUTHENTICATION_APP_SERVICE_OVERRIDE',
+      problem: 'lets anyone who reaches this process claim to be anyone',
+      fix: 'leave it out: it is for tests only',
+    },
+  ];
+}
+
 /** The host of Azure Functions is always trusted. */
 export function adviceOnClientAddress(
   { clientAddressHeader, trustedProxies }: AuthenticationSettings,

@@ -28,6 +28,14 @@ export const platformSettings = defineSettings(
           'file with certificates of authorities, PEM, that outgoing TLS connections trust besides those of Node.js; read again when it changes',
         )
         .meta({ ...ADVANCED, ...SHARED }),
+      NODE_TLS_REJECT_UNAUTHORIZED: z
+        .string()
+        .refine((text) => text !== '0', 'must not be 0, which trusts every TLS server unverified')
+        .optional()
+        .describe(
+          'leave it out: 0, which switches the verification of TLS off in Node.js, is refused; a CA that is not known to Node.js belongs in the file of NODE_EXTRA_CA_CERTS',
+        )
+        .meta({ ...ADVANCED, ...SHARED }),
     })
     // The endpoints of managed identities are no settings of this service.
     .catchall(z.string()),

@@ -27,6 +27,18 @@ export function list(): z.ZodType<readonly string[], string> {
   );
 }
 
+/** The name of a secret, as Key Vault allows it. */
+export function secretName(): z.ZodType<string, string> {
+  const error = 'must be the name of a secret: 1 to 127 letters, digits and hyphens';
+  return z.string().regex(/^[0-9a-zA-Z-]{1,127}$/, error);
+}
+
+/** The scope of a token of Entra for an API as a whole. */
+export function tokenScope(): z.ZodType<string, string> {
+  const error = 'must be an https address that ends in /.default';
+  return z.string().regex(/^https:\/\/\S{1,500}\/\.default$/, error);
+}
+
 /** The origin of an https address that has no path, query, fragment or credentials. */
 export function httpsOrigin(): z.ZodType<string, string> {
   return z.string().transform((text, context) => {

@@ -8,6 +8,7 @@ import {
   InvalidSettings,
   readSettings,
   type SettingsFault,
+  VERBATIM,
 } from './settings.js';
 
 const mail = defineSettings(
@@ -123,6 +124,36 @@ describe('checkEnvironment', () => {
     expect(checkEnvironment([mail], environment).remarks).toEqual([
       'Set, but not read by this service: MAIL_HOST_FILE (not MAIL_HOST), MAIL_OWNER.',
     ]);
+  });
+
+  it.each([
+    ['"post.example"', 'has quotes around its value'],
+    ["'post.example'", 'has quotes around its value'],
+    ['post.example\r', 'ends with a carriage return'],
+  ])('says what a file of variables left around %j, and nothing of the value', (text, problem) => {
+    const check = checkEnvironment([mail], { MAIL_HOST: text, MAIL_PORT: '25' });
+    expect(check.faults).toMatchObject([{ variable: 'MAIL_HOST', problem }]);
+    expect(check.values.get(mail.key)).toMatchObject({ host: 'post.example' });
+  });
+
+  it('says the same of values that could not be read with it', () => {
+    const environment = { MAIL_HOST: 'post.example', MAIL_PORT: '"25"\r', MAIL_COPIES: '""' };
+    expect(checkEnvironment([mail], environment).faults).toMatchObject([
+      { variable: 'MAIL_PORT', problem: 'ends with a carriage return' },
+      { variable: 'MAIL_PORT', problem: 'has quotes around its value' },
+      { variable: 'MAIL_COPIES', problem: 'has quotes around its value' },
+    ]);
+  });
+
+  it('takes quotes that are a part of the value', () => {
+    const named = defineSettings(
+      'named',
+      z.object({ NAME: z.string().describe('any name').meta(VERBATIM) }),
+      ({ NAME }) => NAME,
+    );
+    for (const name of ['"a"', `"a', "b"`])
+      expect(readSettings([named], { NAME: name }).get(named.key)).toBe(name);
+    expect(faultsOf({ MAIL_HOST: '"' })).toEqual([]);
   });
 
   it('shows its remarks beside the faults', () => {

@@ -7,6 +7,9 @@ export const ADVANCED = { advanced: true } as const;
 /** Metadata of a variable that many programs read. A name like it is theirs, not a misspelled one. */
 export const SHARED = { shared: true } as const;
 
+/** Metadata of a variable in which surrounding quotes are a part of the value. */
+export const VERBATIM = { verbatim: true } as const;
+
 /** The environment variables of one module, and the schema that reads them. */
 export interface Settings<S extends z.ZodType = z.ZodType> {
   /** Injection token of the values. */
@@ -31,6 +34,8 @@ export interface Variable {
   readonly isAdvanced: boolean;
   /** Whether its field has the metadata `SHARED`. */
   readonly isShared: boolean;
+  /** Whether its field has the metadata `VERBATIM`. */
+  readonly isVerbatim: boolean;
 }
 
 /** One fault of one environment variable. Never contains the variable's value, which may be a secret. */
@@ -123,18 +128,18 @@ export function checkEnvironment(
 ): EnvironmentCheck {
   const known = modules.flatMap(({ variables }) => variables);
   const names = known.map(({ name }) => name);
-  const { others: present, links } = separateServiceLinks(
-    withoutEmpty(environment),
-    new Set(names),
-  );
+  const { others, links } = separateServiceLinks(withoutEmpty(environment), new Set(names));
+  const { present, faults } = withoutWrapping(others, known);
   const shared = known.filter(({ isShared }) => isShared).map(({ name }) => name);
   const own = names.filter((name) => !shared.includes(name));
   const misspelled = misspelledNames(Object.keys(present), own, [...otherNames, ...shared]);
-  const faults: SettingsFault[] = misspelled.map(({ name, similar }) => ({
-    variable: name,
-    problem: 'is not a variable of this service',
-    fix: `use ${similar.join(' or ')}, or remove it`,
-  }));
+  faults.push(
+    ...misspelled.map(({ name, similar }) => ({
+      variable: name,
+      problem: 'is not a variable of this service',
+      fix: `use ${similar.join(' or ')}, or remove it`,
+    })),
+  );
   const values = new Map<symbol, unknown>();
   for (const { key, name, schema } of modules) {
     // Settings are parsed once: to compile their schemas would take longer than to parse them.
@@ -165,6 +170,40 @@ export function checkEnvironment(
     faults,
     remarks: [...remarkOnNames(similar), ...remarkOnLinks(remarkable)],
   };
+}
+
+const QUOTED = /^(["'])(.*)\1$/s;
+
+/**
+ * Faults of what a file of variables left around values, by its cause. What is said about the values besides
+ * is said of those that were meant.
+ */
+function withoutWrapping(
+  environment: Readonly<Record<string, string>>,
+  known: readonly Variable[],
+): { present: Record<string, string>; faults: SettingsFault[] } {
+  const faults: SettingsFault[] = [];
+  const present: Record<string, string> = { ...environment };
+  for (const { name: variable, isVerbatim } of known) {
+    const given = environment[variable];
+    if (given === undefined) continue;
+    const line = given.replace(/\r+$/, '');
+    const [, , quoted] = (isVerbatim ? undefined : QUOTED.exec(line.trim())) ?? [];
+    if (line !== given)
+      faults.push({
+        variable,
+        problem: 'ends with a carriage return',
+        fix: 'save the file that sets it with line ends of Unix (LF)',
+      });
+    if (quoted !== undefined)
+      faults.push({
+        variable,
+        problem: 'has quotes around its value',
+        fix: 'leave the quotes out: what reads the file that sets it, as docker run --env-file does, takes them for a part of the value',
+      });
+    present[variable] = quoted ?? line;
+  }
+  return { present: withoutEmpty(present), faults };
 }
 
 function withoutEmpty(
@@ -204,6 +243,7 @@ function describe(name: string, field: z.core.$ZodType): Variable {
     fallback,
     isAdvanced: (field as z.ZodType).meta()?.advanced === true,
     isShared: (field as z.ZodType).meta()?.shared === true,
+    isVerbatim: (field as z.ZodType).meta()?.verbatim === true,
   };
 }
 

@@ -91,6 +91,9 @@ function configOf(place: URL): ClientConfig {
   }
   const config = parseIntoClientConfig(place.href);
   config.ssl ??= false; // otherwise PGSSLMODE of the environment would decide
+  if (config.ssl === true) config.ssl = {};
+  // Otherwise NODE_TLS_REJECT_UNAUTHORIZED of the environment would decide.
+  if (config.ssl !== false) config.ssl.rejectUnauthorized ??= true;
   // Without a CA of one's own, anybody who has a public certificate would pass: then the name counts as well.
   if (tlsMode === 'verify-ca' && query.has('sslrootcert') && typeof config.ssl === 'object') {
     config.ssl.checkServerIdentity = () => undefined;

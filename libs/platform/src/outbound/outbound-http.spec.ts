@@ -1,7 +1,13 @@
+import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
-import { afterEach, describe, expect, it, onTestFinished } from 'vitest';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { StateFolder } from '../../../../apps/emulator/src/state-folder.js';
+import { serverIdentity } from '../../../../apps/emulator/src/tls/local-ca.js';
 import { platformSettings, type PlatformSettings } from '../config/platform-settings.js';
 import { checkEnvironment, readSettings } from '../config/settings.js';
 import {
@@ -92,6 +98,30 @@ describe('OutboundHttp', () => {
     await once(server, 'listening');
     const { port } = server.address() as AddressInfo; // it listens on TCP
     expect(await send(`http://127.0.0.1:${port}/`, { NO_PROXY: 'other' })).toBe(204);
+  });
+
+  it('trusts no unknown server or proxy, whatever NODE_TLS_REJECT_UNAUTHORIZED says', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'outbound-'));
+    onTestFinished(async () => rm(folder, { recursive: true }));
+    const { key, certificate: cert } = await serverIdentity(new StateFolder(folder), []);
+    const server = createTlsServer({ key, cert }, (_request, response) => response.end());
+    onTestFinished(() => void server.close());
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo; // it listens on TCP
+    const [plain, secure] = [
+      await startProxy({ hosts: ['vault.example'] }),
+      await startProxy({ hosts: ['vault.example'], tls: { key, cert } }),
+    ];
+    vi.stubEnv('NODE_TLS_REJECT_UNAUTHORIZED', '0');
+    onTestFinished(() => void vi.unstubAllEnvs());
+    const untrusted = { code: expect.stringMatching(/CERT|^UNABLE_TO_/) as string };
+    expect(await send(`https://127.0.0.1:${port}/`, {})).toMatchObject(untrusted);
+    const url = `https://vault.example:${port}/`;
+    expect(await send(url, { HTTPS_PROXY: plain.url })).toMatchObject(untrusted);
+    const proxy = secure.url.replace('127.0.0.1', 'localhost');
+    expect(await send(url, { HTTPS_PROXY: proxy })).toBeInstanceOf(ProxyFailure);
+    expect(secure.targets).toEqual([]);
   });
 
   it.each<[ProxyFault, string]>([

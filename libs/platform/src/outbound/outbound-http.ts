@@ -19,6 +19,8 @@ export interface DispatcherOptions {
 const MAX_RESPONSE_BYTES = 1 << 20;
 /** A proxy that gives no tunnel is named as the reason, before the deadline of the call ends it. */
 const TUNNEL_SHARE = 0.8;
+/** Whatever `NODE_TLS_REJECT_UNAUTHORIZED` says. */
+const VERIFIED = { rejectUnauthorized: true } as const;
 /** For a tunnel of another protocol; the signal of its caller may end it earlier. */
 const CONNECT_TIMEOUT_MS = 10_000;
 
@@ -44,7 +46,7 @@ export class OutboundHttp implements OnApplicationShutdown {
       ...(connections !== undefined && { connections }),
       pipelining: 1,
       allowH2: false,
-      connect: { timeout: timeoutMs },
+      connect: { timeout: timeoutMs, ...VERIFIED },
       headersTimeout: 0,
       bodyTimeout: 0,
       maxResponseSize: maxResponseBytes,
@@ -57,6 +59,8 @@ export class OutboundHttp implements OnApplicationShutdown {
             httpProxy: proxy,
             httpsProxy: proxy,
             noProxy: noProxy.join(','),
+            proxyTls: VERIFIED,
+            requestTls: VERIFIED,
             clientFactory: (origin, given) => clientOf(origin, given, timeoutMs * TUNNEL_SHARE),
           });
     this.#dispatchers.push(dispatcher);
@@ -83,7 +87,11 @@ export class OutboundHttp implements OnApplicationShutdown {
       const { username, password } = url;
       const pair = [username, password].map(decodeURIComponent).join(':');
       const authorization = `Basic ${Buffer.from(pair).toString('base64')}`;
-      const pool = clientOf(new URL(url.origin), { connections: 1 }, CONNECT_TIMEOUT_MS);
+      const pool = clientOf(
+        new URL(url.origin),
+        { connections: 1, connect: VERIFIED },
+        CONNECT_TIMEOUT_MS,
+      );
       this.#dispatchers.push(pool);
       const path = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
       const headers = username === '' ? {} : { 'proxy-authorization': authorization };

@@ -83,6 +83,7 @@ export const telemetrySettings = defineSettings(
         .meta(STANDARD),
       OTEL_SERVICE_NAME: z
         .string()
+        .regex(/^\P{Cc}{1,255}$/u, 'must have 1 to 255 characters, none of control')
         .default('acs-identity')
         .describe('service.name of all telemetry')
         .meta(STANDARD),

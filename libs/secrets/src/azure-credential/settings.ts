@@ -20,7 +20,7 @@ export const azureCredentialSettings = defineSettings(
           'https address of the Entra authority that Azure credentials come from; default: that of AZURE_CLOUD, https://login.microsoftonline.com',
         ),
       AZURE_CLIENT_ID: z
-        .string()
+        .guid('must be a GUID')
         .optional()
         .describe(
           'client id of the identity that this process signs in as; needed for all but the default and system-assigned managed identities',

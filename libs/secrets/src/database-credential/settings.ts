@@ -5,7 +5,9 @@ import {
   azureCloudOf,
   defineSettings,
   refuseNamedPipe,
+  secretName,
   type SettingsOf,
+  tokenScope,
 } from '#libs/platform';
 import { passwordIn } from './password-in.js';
 
@@ -34,15 +36,12 @@ export const databaseCredentialSettings = defineSettings(
         .describe(
           'file with the password, which takes the place of the one in DATABASE_URL; read for each new connection, so that it may change',
         ),
-      DATABASE_PASSWORD_SECRET: z
-        .string()
-        .regex(/^[0-9a-zA-Z-]{1,127}$/, 'must be the name of a secret')
+      DATABASE_PASSWORD_SECRET: secretName()
         .optional()
         .describe(
           'name of the Key Vault secret with the password, which takes the place of the one in DATABASE_URL; it may change',
         ),
-      DATABASE_ENTRA_SCOPE: z
-        .string()
+      DATABASE_ENTRA_SCOPE: tokenScope()
         .optional()
         .describe(
           'scope of the token with DATABASE_AUTH=entra; default: that of AZURE_CLOUD, https://ossrdbms-aad.database.windows.net/.default',

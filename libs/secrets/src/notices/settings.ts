@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { ADVANCED, defineSettings, type SettingsOf } from '#libs/platform';
+import { ADVANCED, defineSettings, secretName, type SettingsOf } from '#libs/platform';
 
 /** Whether the vault says through Azure Event Grid that a secret has a new version. */
 export const keyVaultEventsSettings = defineSettings(
@@ -12,9 +12,7 @@ export const keyVaultEventsSettings = defineSettings(
         'who may send events of the vault to /v1/key-vault/events: off (nobody), key (who has the key in the query), entra (who has the app role KeyVaultEvent.Send)',
       )
       .meta(ADVANCED),
-    KEY_VAULT_EVENTS_KEY_SECRET: z
-      .string()
-      .regex(/^[0-9a-zA-Z-]{1,127}$/, 'must be the name of a secret')
+    KEY_VAULT_EVENTS_KEY_SECRET: secretName()
       .default('key-vault-events-key')
       .describe('name of the secret with that key, 32 characters or more')
       .meta(ADVANCED),

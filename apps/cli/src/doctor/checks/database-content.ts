@@ -4,6 +4,7 @@ import {
   examineLog,
   LogDamaged,
   LogOriginDiffers,
+  LogOriginUnfit,
   measureClock,
   measureNewestTime,
   newestTimeProblem,
@@ -25,6 +26,13 @@ import { type Check, type CheckReport, skipped } from '../run-checks.js';
 import type { ExaminedDatabase } from './database-connection.js';
 
 const MAX_NAMED = 5;
+const EXPIRES_SOON_DAYS = 30;
+
+/** The role of the connection, and when its login ends if that is soon. */
+const ROLE = `
+  SELECT current_user AS role,
+    (SELECT to_char(rolvaliduntil AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') FROM pg_roles
+     WHERE rolname = session_user AND rolvaliduntil < now() + $1::interval) AS "endsAt"`;
 
 export interface DatabaseChecksOptions {
   readonly examined: ExaminedDatabase;
@@ -119,13 +127,16 @@ async function schemaNote(database: Database): Promise<string> {
 }
 
 async function roleReport({ database }: ExaminedDatabase): Promise<CheckReport> {
-  const [row] = await database.query<{ role: string }>('SELECT current_user AS role');
-  const role = row?.role ?? '';
+  const [row] = await database.query<{ role: string; endsAt: string | null }>(ROLE, [
+    `${EXPIRES_SOON_DAYS} days`,
+  ]);
+  const { role, endsAt } = row ?? { role: '', endsAt: null };
   const [missing, excess] = await Promise.all([
     missingPrivileges(database),
     excessOf(database, role),
   ]);
   const findings: Finding[] = [];
+  if (endsAt !== null) findings.push(finding('role-expires', role, `its password ends: ${endsAt}`));
   if (missing.length > 0) findings.push(finding('role-privilege-missing', role, named(missing)));
   if (excess.length > 0) findings.push(finding('role-too-powerful', role, named(excess)));
   return { findings, note: `the role ${role}` };
@@ -155,6 +166,7 @@ async function logReport(options: DatabaseChecksOptions): Promise<CheckReport> {
     // The check of the configuration reports it.
     if (error instanceof CheckpointFileUnreadable)
       return skipped('the checkpoint file can not be read');
+    if (error instanceof LogOriginUnfit) return skipped('no log can begin under AUDIT_LOG_ORIGIN');
     if (error instanceof LogOriginDiffers) {
       const detail = `the log has the name ${error.origin}`;
       return { findings: [finding('log-origin-differs', audit.origin, detail)] };
