@@ -211,8 +211,8 @@ function exportsOf({ actor: { subject } }: Person, actor: Principal): AuditEvent
 function meeting(prng: Prng, nth: number): AuditEvent[] {
   const address = `192.0.2.${prng.below(250)}`;
   const actor = { kind: 'visitor', tenant: alice.tenant, invitation: `meeting-${nth}` } as const;
-  return Array.from({ length: 2 + prng.below(28) }, (_, seat) => ({
-    ...tokenOf({ ...somebody(prng), nth: PEOPLE + 30 * nth + seat, address }, prng, nth),
+  return Array.from({ length: 2 + prng.below(28) }, (_, visitor) => ({
+    ...tokenOf({ ...somebody(prng), nth: PEOPLE + 30 * nth + visitor, address }, prng, nth),
     actor,
   }));
 }

@@ -49,7 +49,8 @@ export class ProblemError extends Error {
     this.detail = problem.detail;
     this.requestId = requestId;
     this.retryAfterSeconds = retryAfterSeconds(response.headers.get('retry-after'));
-    this.isFromGateway = problem.type === FOREIGN.type && GATEWAY_FAILURES.includes(response.status);
+    this.isFromGateway =
+      problem.type === FOREIGN.type && GATEWAY_FAILURES.includes(response.status);
     this.claims = claimsOf(response.headers.get('www-authenticate'));
     this.problem = problem;
   }

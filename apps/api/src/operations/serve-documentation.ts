@@ -4,6 +4,8 @@ import { dirname, join } from 'node:path';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { openApiDocument } from './openapi-document.js';
 
+const require = createRequire(import.meta.url);
+
 /** Files of swagger-ui-dist that the page uses, with their media types. */
 const SWAGGER_UI = {
   'swagger-ui.css': 'text/css; charset=utf-8',
@@ -67,5 +69,5 @@ function page(folder: string): string {
 }
 
 function swaggerUiFolder(): string {
-  return dirname(createRequire(import.meta.url).resolve('swagger-ui-dist/package.json'));
+  return dirname(require.resolve('swagger-ui-dist/package.json'));
 }
