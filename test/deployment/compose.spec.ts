@@ -73,8 +73,11 @@ describe('docker-compose.yml', () => {
     const { NODE_EXTRA_CA_CERTS: _ofNode, ...environment } = api.environment;
     const { faults, remarks } = checkService(serviceSettings, environment);
     expect(faults).toEqual([]);
-    // The stand is one machine: its database has no TLS.
-    expect(remarks).toEqual([expect.stringContaining('allows plain text to pgbouncer')]);
+    // The stand is one machine: its database has no TLS, and its vault is an emulator.
+    expect(remarks).toEqual([
+      expect.stringContaining('allows plain text to pgbouncer'),
+      expect.stringContaining('it is for emulators only'),
+    ]);
     const known = [
       ...serviceSettings.flatMap(({ variables }) => variables.map((one) => one.name)),
       // Of AZURE_CREDENTIAL=environment

@@ -235,14 +235,14 @@ describe('SIGTERM after exports whose readers have gone', () => {
 
 describe('the order of a shutdown', () => {
   it('is first not ready while it still accepts connections, for SHUTDOWN_DELAY_MS', async () => {
-    const replica = await service().addApi({ SHUTDOWN_DELAY_MS: '2500' });
+    const replica = await service().addApi({ SHUTDOWN_DELAY_MS: '5000' });
+    const [person] = await people(1);
     replica.process.kill('SIGTERM');
     const readiness = async () => fetch(`${replica.url}/health/ready`);
     await expect.poll(async () => (await readiness()).status, { interval: 20 }).toBe(503);
     const answer = await readiness();
     expect(await answer.json()).toMatchObject({ parts: { shutdown: 'not ready' } });
     expect(answer.headers.get('connection')).toBe('close');
-    const [person] = await people(1);
     if (person) expect((await requestToken(service(), person, {}, replica.url)).status).toBe(200);
     expect(await replica.ended).toBe(0);
   });
