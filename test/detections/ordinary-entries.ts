@@ -19,7 +19,8 @@ export function ordinaryEntries(template: SigmaEvent, count: number): SigmaEvent
       actor: { ...entry.actor, subject: `person-${nth}` },
       target: { ...entry.target, communicationUserId: `8:acs:${nth}` },
     };
-    const address = { ...personal, clientAddress: `10.${nth >> 8}.${nth & 255}.1` };
+    const clientAddress = `10.${nth >> 8}.${nth & 255}.1`;
+    const address = { ...personal, clientAddress, clientNetwork: clientAddress };
     if (kind < 94) return { index, entry: common, personal: address };
     if (kind < 96)
       return { index, entry: { ...common, action: 'token.revoke' }, personal: address };
