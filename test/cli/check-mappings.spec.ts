@@ -157,7 +157,7 @@ describe('acs-identity audit check-mappings', () => {
 
   it('gives no false alarm while people make their first calls', { timeout: 120_000 }, async () => {
     const checks = { areOver: false };
-    const calling = Array.from({ length: 8 }, async () => {
+    const calling = Array.from({ length: 4 }, async () => {
       while (!checks.areOver) await firstCall(service().url, await newPerson(service()));
     });
     const url = service().database.serviceUrl;
@@ -167,7 +167,7 @@ describe('acs-identity audit check-mappings', () => {
     const trust = { origin: verifier.name, verifiers: [verifier], known: [] };
     const rows = new Set<number>();
     try {
-      while (rows.size < 5) {
+      while (rows.size < 4) {
         const report = await check.run(trust);
         expect(report.log.faults).toEqual([]);
         expect(report.differences).toEqual([]);
