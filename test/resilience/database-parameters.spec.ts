@@ -48,7 +48,7 @@ describe('two replicas whose role has other parameters of the server than the SQ
         [0, 1, 0].map(async (nth) => requestToken(service, person, {}, service.urlOf(nth))),
       ),
     );
-    expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 200));
+    expect(answers.flatMap(({ status, body }) => (status === 200 ? [] : [body]))).toEqual([]);
     const token = await service.token('grace');
     const page = await call(service.url, 'get', '/v1/audit/entries?limit=5', { token });
     expect(page.body.items).toHaveLength(5);
