@@ -41,6 +41,9 @@ describe('two replicas whose role has other parameters of the server than the SQ
   });
 
   it('give everybody tokens, find the entries, and record no damage', async () => {
+    for (const { url } of service.apis) {
+      await expect.poll(async () => (await call(url, 'get', '/health/ready')).status).toBe(200);
+    }
     const startedAt = Date.now();
     const people = await Promise.all(Array.from({ length: 20 }, async () => newPerson(service)));
     const answers = await Promise.all(
