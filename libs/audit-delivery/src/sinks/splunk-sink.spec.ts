@@ -144,8 +144,8 @@ describe('SplunkSink', () => {
       index: undefined,
     });
     const other = testContext({ 'splunk-token': 'revoked' });
-    // The same sink with another secret: its options are private.
-    const { options } = sink as unknown as { options: ConstructorParameters<typeof SplunkSink>[0] };
+    type Options = ConstructorParameters<typeof SplunkSink>[0];
+    const { options } = sink as unknown as { options: Options }; // the same with another secret: they are private
     const revoked = new SplunkSink(options, other);
     await expect(send(revoked)).rejects.toMatchObject({
       kind: 'refused',
