@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
@@ -25,11 +25,20 @@ function inFolder(name: string): string {
   return join(folder, name);
 }
 
-async function audit(args: readonly string[], input = ''): Promise<CommandResult> {
+async function audit(args: readonly string[]): Promise<CommandResult> {
+  return commandHere(['audit', ...args], { environment: operatorEnvironment(service()) });
+}
+
+/** By standard input, and so in a process of its own. */
+async function traceOfInput(input: string): Promise<CommandResult> {
   const environment = operatorEnvironment(service());
-  // A trace reads standard input.
-  if (args[0] === 'trace') return acsIdentity(['audit', ...args], { environment, input });
-  return commandHere(['audit', ...args], { environment });
+  return acsIdentity(['audit', 'trace'], { environment, input });
+}
+
+async function trace(text: string, args: readonly string[] = []): Promise<CommandResult> {
+  const file = inFolder('pasted.txt');
+  await writeFile(file, text);
+  return audit(['trace', '--token-file', file, ...args]);
 }
 
 async function verifyDatabase(url = service().database.serviceUrl): Promise<CommandResult> {
@@ -203,11 +212,11 @@ describe('acs-identity audit search and tail', () => {
 
 describe('acs-identity audit trace', () => {
   it('prints the issuance of the token on standard input', async () => {
-    const { code, stdout } = await audit(['trace'], `${leakedToken}\n`);
+    const { code, stdout } = await traceOfInput(`${leakedToken}\n`);
     expect(stdout).toContain(SAMPLE_PEOPLE.alice.objectId);
     expect(stdout).toContain('token.issue: success');
     expect(code).toBe(0);
-    const json = await audit(['trace', '--json'], leakedToken);
+    const json = await trace(leakedToken, ['--json']);
     const { entries } = JSON.parse(json.stdout) as {
       entries: { entry: { token: { fingerprint: string } } }[];
     };
@@ -217,7 +226,7 @@ describe('acs-identity audit trace', () => {
       entries[0]?.entry.token.fingerprint ?? '',
     ]);
     expect(stdout.startsWith(again.stdout)).toBe(true);
-    const pasted = await audit(['trace'], `curl -H 'authorization: Bearer ${leakedToken}' x`);
+    const pasted = await trace(`curl -H 'authorization: Bearer ${leakedToken}' x`);
     expect(pasted.stdout).toBe(stdout);
     expect(stdout).toContain('keys that are no longer available: 0123456789abcdef');
   });
@@ -228,13 +237,13 @@ describe('acs-identity audit trace', () => {
     await control.addFault({ service: 'acs', operation: 'revoke', kind: 'status', status: 503 });
     const caller = await service().token('carol');
     await call(service().url, 'post', '/v1/me/tokens/revoke', { token: caller });
-    const { stdout } = await audit(['trace'], token);
+    const { stdout } = await trace(token);
     await control.removeFaults();
     expect(stdout).toMatch(
       /: live, until \S+; revocation requested at \S+, not confirmed by ACS yet/,
     );
     await expect
-      .poll(async () => (await audit(['trace'], token)).stdout, { timeout: 60_000 })
+      .poll(async () => (await trace(token)).stdout, { timeout: 60_000, interval: 2_000 })
       .toMatch(
         /: revoked, until \S+; ACS confirmed its revocation at \S+, and may accept it for 15 minutes/,
       );
@@ -242,22 +251,22 @@ describe('acs-identity audit trace', () => {
 
   it('exits with 1 for an unknown token, and without a token', async () => {
     for (const text of ['eyJ.unknown.token', leakedToken.slice(0, -9)]) {
-      const { code, stdout, stderr } = await audit(['trace'], text);
+      const { code, stdout, stderr } = await trace(text);
       expect(stderr).toContain('This is no token');
       expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
     }
-    const unknown = await audit(['trace'], neverIssuedToken());
+    const unknown = await trace(neverIssuedToken());
     expect(unknown.stdout).toContain('The log has no such token.\n');
     expect(unknown.code).toBe(1);
     const fingerprint = await audit(['trace', '--fingerprint', 'x'.repeat(43)]);
     expect(fingerprint.stdout).toContain('The log has no such token.\n');
-    expect((await audit(['trace'])).stderr).toContain('no token on standard input');
+    expect((await traceOfInput('')).stderr).toContain('no token on standard input');
   });
 });
 
 describe('acs-identity audit trace of a token of a caller', () => {
   it('says that this service did not issue it, and how to find what was issued to it', async () => {
-    const { code, stdout } = await audit(['trace'], await service().token('alice'));
+    const { code, stdout } = await trace(await service().token('alice'));
     expect(stdout).toContain('This is a token of a caller, not one that this service issued');
     expect(stdout).toMatch(/--token-id [\w-]{22} finds what was issued to it/);
     expect(code).toBe(1);

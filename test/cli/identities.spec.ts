@@ -20,9 +20,8 @@ afterAll(async () => {
   await rm(folder, { recursive: true });
 });
 
-async function identities(...args: string[]): Promise<CommandResult> {
-  const environment = operatorEnvironment(service());
-  return acsIdentity(['identities', ...args], { environment });
+async function identities(args: string[], run = commandHere): Promise<CommandResult> {
+  return run(['identities', ...args], { environment: operatorEnvironment(service()) });
 }
 
 describe('acs-identity identities', () => {
@@ -34,7 +33,8 @@ describe('acs-identity identities', () => {
     }));
     const file = join(folder, 'hero.ndjson');
     await writeFile(file, `${users.map((user) => JSON.stringify(user)).join('\n')}\nbroken\n`);
-    const imported = await identities('import', file, '--tenant', tenantId, '--operator', 'olaf');
+    const args = ['import', file, '--tenant', tenantId, '--operator', 'olaf'];
+    const imported = await identities(args, acsIdentity);
     expect(imported.stdout).toContain('3 lines: 2 created, 0 unchanged, 1 failed.');
     expect(imported.stderr).toContain('line 3: invalid-line: the line is not JSON');
     expect(imported.code).toBe(1);
@@ -44,18 +44,18 @@ describe('acs-identity identities', () => {
     expect(imports.at(-1)?.actor).toEqual({ kind: 'operator', name: 'olaf' });
 
     const output = join(folder, 'all.ndjson');
-    expect((await identities('export', '--output', output)).code).toBe(0);
+    expect((await identities(['export', '--output', output])).code).toBe(0);
     const lines = parseNdjson<{ subject: string }>(await readFile(output));
     expect(lines.map(({ subject }) => subject)).toEqual(users.map(({ userId }) => userId));
     // An existing file is not overwritten.
-    expect((await identities('export', '--output', output)).code).toBe(1);
+    expect((await identities(['export', '--output', output])).code).toBe(1);
     // Each line of an export names its tenant.
-    const repeated = await identities('import', output);
+    const repeated = await identities(['import', output]);
     expect(repeated.stdout).toBe('2 lines: 0 created, 2 unchanged, 0 failed.\n');
     expect(repeated.code).toBe(0);
 
     const person = ['--tenant', tenantId, '--subject', users[0]?.userId ?? '', '--yes'];
-    const erased = await identities('erase', ...person);
+    const erased = await identities(['erase', ...person]);
     expect(erased.stdout).toMatch(/default 8:acs:\S+: deleted \d{4}-/);
     expect(erased.stdout).toContain('up to 15 minutes');
     expect(erased.code).toBe(0);
@@ -72,8 +72,7 @@ describe('acs-identity identities', () => {
       ['erase', '--tenant', braced, '--subject', randomUUID(), '--yes'],
       ['erase', '--tenant', tenantId, '--subject', braced, '--yes'],
     ]) {
-      const environment = operatorEnvironment(service());
-      const refused = await commandHere(['identities', ...args], { environment });
+      const refused = await identities(args);
       expect(refused, args.join(' ')).toMatchObject({ code: 1, stdout: '' });
       expect(refused.stderr, args.join(' ')).toMatch(
         /^--(tenant|subject) .*(without braces|with a space|is not a GUID)/,
@@ -85,11 +84,12 @@ describe('acs-identity identities', () => {
     const { tenantId } = service().emulator;
     const [subject, otherTenant] = [randomUUID(), randomUUID()];
     for (const tenant of [tenantId, otherTenant]) {
-      const erased = await identities('erase', '--tenant', tenant, '--subject', subject, '--yes');
+      const person = ['--tenant', tenant, '--subject', subject, '--yes'];
+      const erased = await identities(['erase', ...person]);
       expect(erased).toMatchObject({ code: 1, stdout: '' });
       expect(erased.stderr).toContain('No communication identity is, or was, mapped');
     }
-    const exported = await identities('export', '--tenant', otherTenant);
+    const exported = await identities(['export', '--tenant', otherTenant]);
     expect(exported).toMatchObject({ code: 1, stdout: '' });
     expect(exported.stderr).toBe(
       `0 identities exported.\nNo identity has the tenant ${otherTenant}: check the id.\n`,

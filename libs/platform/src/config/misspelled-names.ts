@@ -81,11 +81,11 @@ function hasOtherUnit(a: string, b: string): boolean {
 }
 
 function isNear(a: string, b: string): boolean {
-  return Math.abs(a.length - b.length) <= MAX_DISTANCE && distance(a, b) <= MAX_DISTANCE;
+  return Math.abs(a.length - b.length) <= MAX_DISTANCE && distanceWithin(a, b) <= MAX_DISTANCE;
 }
 
-/** The Levenshtein distance. */
-function distance(a: string, b: string): number {
+/** The Levenshtein distance, or one above `MAX_DISTANCE` once it can't be less. */
+function distanceWithin(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, index) => index);
   for (let i = 0; i < a.length; i += 1) {
     const next = [i + 1];
@@ -93,6 +93,7 @@ function distance(a: string, b: string): number {
       const replaced = (row[j] ?? 0) + (a[i] === b[j] ? 0 : 1);
       next.push(Math.min(replaced, (row[j + 1] ?? 0) + 1, (next[j] ?? 0) + 1));
     }
+    if (Math.min(...next) > MAX_DISTANCE) return MAX_DISTANCE + 1;
     row = next;
   }
   return row.at(-1) ?? 0;
