@@ -18,6 +18,16 @@ const alone = [
   'libs/secrets/src/key-vault/key-vault-secret-store.spec.ts',
 ];
 
+/**
+ * `npm run test:resilience`, with which the campaigns begin: specs that start, stop and restore whole
+ * environments so often that they would make `npm test` a fifth longer.
+ */
+const resilience = [
+  'test/local/endings.spec.ts',
+  'test/resilience/{audit-delivery,audit-witnesses,bulkheads,certificate-authorities}.spec.ts',
+  'test/resilience/{clock-skew,database-needs,egress-proxy,restore,shutdown,start-matrix}.spec.ts',
+];
+
 /** `npm run test:databases`: with PgBouncer, and on other versions of PostgreSQL than the suite's own. */
 const databases = ['test/resilience/pooler.spec.ts', 'test/api/postgres-versions.spec.ts'];
 
@@ -67,6 +77,7 @@ export default defineConfig({
           exclude: [
             '**/node_modules/**',
             ...alone,
+            ...resilience,
             ...databases,
             ...image,
             ...deployment,
@@ -78,6 +89,14 @@ export default defineConfig({
         },
       },
       { extends: true, test: { name: 'alone', include: alone } },
+      ...(process.env.TEST_RESILIENCE
+        ? [
+            {
+              extends: true as const,
+              test: { name: 'resilience', include: resilience, globalSetup, isolate: false },
+            },
+          ]
+        : []),
       ...(process.env.TEST_DATABASES
         ? [{ extends: true as const, test: { name: 'databases', include: databases, globalSetup } }]
         : []),

@@ -4,84 +4,22 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { z } from 'zod';
-import { ProjectCopy, type Run } from '../support/project-copy.js';
+import { inTerminal, ProjectCopy, type Run } from '../support/project-copy.js';
 
-/** Built once and started by turns: each test leaves nothing running. */
+/** Started by turns: each test leaves nothing running. */
 let copy: ProjectCopy;
 
 beforeAll(async () => {
-  copy = await ProjectCopy.create(['dist', 'package.json', 'node_modules'], true);
-  await copy.takeOwnPorts();
-  // As the script of this project, without its build.
-  const manifest = { type: 'module', scripts: { start: 'exec node dist/apps/local/src/main.js' } };
-  const own = z
-    .looseObject({ imports: z.unknown() })
-    .parse(JSON.parse(await readFile(join(copy.folder, 'package.json'), 'utf8')));
-  await writeFile(
-    join(copy.folder, 'package.json'),
-    JSON.stringify({ ...manifest, imports: own.imports }),
-  );
+  copy = await ProjectCopy.ofLocalEnvironment();
 });
 
 afterAll(async () => copy[Symbol.asyncDispose]());
 
-const inTerminal = (command: string): string[] => ['script', '-qec', command, '/dev/null'];
+/** As a terminal receives it. */
+const CTRL_C = '\u0003';
 const isLinux = process.platform === 'linux';
 
-interface Ending {
-  readonly what: string;
-  readonly start: () => Run;
-  readonly end: (run: Run) => unknown;
-}
-
-const direct = (): Run => copy.run([process.execPath, copy.main]);
-const endings: readonly Ending[] = [
-  {
-    what: 'Ctrl-C in a terminal, which every process receives',
-    start: () => copy.run(inTerminal('npm start'), { hasInput: true }),
-    end: ({ child }) => child.stdin?.write('\u0003'),
-  },
-  {
-    what: 'SIGKILL of the watch mode',
-    start: () => copy.run([process.execPath, copy.main, '--watch']),
-    end: ({ child }) => child.kill('SIGKILL'),
-  },
-  { what: 'SIGKILL', start: direct, end: ({ child }) => child.kill('SIGKILL') },
-  {
-    what: 'the death of npm',
-    start: () => copy.run(['npm', 'start']),
-    end: ({ child }) => child.kill('SIGKILL'),
-  },
-  {
-    what: 'the death of its terminal',
-    start: () => copy.run(inTerminal(`${process.execPath} ${copy.main}`)),
-    end: ({ child }) => child.kill('SIGKILL'),
-  },
-  {
-    what: 'the death of a terminal that sends it no signal',
-    start: () => copy.run(inTerminal(`setsid --wait ${process.execPath} ${copy.main}`)),
-    end: ({ child }) => child.kill('SIGKILL'),
-  },
-  {
-    what: 'the end of its standard input, a pipe',
-    start: () => copy.run([process.execPath, copy.main], { hasInput: true }),
-    end: ({ child }) => child.stdin?.end(),
-  },
-];
-
 describe.runIf(isLinux)('the local environment', { timeout: 180_000 }, () => {
-  it.each(endings)('leaves nothing running after $what, and keeps its ports', async (ending) => {
-    const run = ending.start();
-    await copy.untilReady(run);
-    const ports = await readFile(join(copy.folder, '.local/ports.json'), 'utf8');
-    ending.end(run);
-    await copy.untilNothingRuns();
-    expect(await readFile(join(copy.folder, '.local/ports.json'), 'utf8')).toBe(ports);
-    for (const port of Object.values(z.record(z.string(), z.number()).parse(JSON.parse(ports)))) {
-      if (port !== 0) expect(run.output()).not.toContain(`Port ${port}`);
-    }
-  });
-
   describe('while it runs', () => {
     let run: Run;
     /** Of another one, started while this one started. */
@@ -108,7 +46,7 @@ describe.runIf(isLinux)('the local environment', { timeout: 180_000 }, () => {
       run = copy.run([process.execPath, copy.main], { hasInput: true });
       run.child.stdin?.end();
       await vi.waitUntil(() => run.output().includes('Starting PostgreSQL'), 60_000);
-      second = direct();
+      second = copy.run([process.execPath, copy.main]);
       await second.ended;
       await copy.untilReady(run);
       other.close();
@@ -120,7 +58,7 @@ describe.runIf(isLinux)('the local environment', { timeout: 180_000 }, () => {
 
     it('refuses another one, without harm to itself, also while it started', async () => {
       await secondIsRefused();
-      second = direct();
+      second = copy.run([process.execPath, copy.main]);
       await secondIsRefused();
     });
 
@@ -171,13 +109,13 @@ describe.runIf(isLinux)('the local environment', { timeout: 180_000 }, () => {
       const file = join(copy.folder, 'sourced.env');
       await writeFile(file, variables);
       const start = `set -a; . ./sourced.env; AUDIT_LOG_ORIGIN=localhost/restored; AUDIT_LOG_PREVIOUS_ORIGIN=localhost/acs-identity; AUDIT_CHECKPOINT_FILE=; KEY_VAULT_URL=https://vault.test; exec "${process.execPath}" "${copy.main}"`;
-      const again = copy.run(['/bin/sh', '-c', start]);
+      const again = copy.run(inTerminal(start), { hasInput: true });
       await copy.untilReady(again);
       expect(again.output()).toContain('because npm start sets them: KEY_VAULT_URL.');
       const now = await readFile(join(copy.folder, '.local/api.env'), 'utf8');
       expect(now).toContain("AUDIT_LOG_ORIGIN='localhost/restored'");
       expect(now).not.toContain('vault.test');
-      again.child.kill('SIGTERM');
+      again.child.stdin?.write(CTRL_C);
       await copy.untilNothingRuns();
     });
   });

@@ -17,6 +17,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, vi } from 'vitest';
+import { z } from 'zod';
 import { DEFAULT_PORTS } from '../../apps/local/src/local-ports.js';
 import { compileCache, repositoryRoot } from './root.js';
 
@@ -44,6 +45,11 @@ async function linkAll(from: string, to: string): Promise<void> {
   );
 }
 
+/** A command in a terminal of its own. */
+export function inTerminal(command: string): string[] {
+  return ['script', '-qec', command, '/dev/null'];
+}
+
 /** A copy of the built project in a temporary folder, with a `.local/` of its own. */
 export class ProjectCopy implements AsyncDisposable {
   /** In the environment of each process that is started here, and of what they start. */
@@ -65,6 +71,19 @@ export class ProjectCopy implements AsyncDisposable {
       else if (part === 'dist' && !isWatched) await linkAll(from, to);
       else await cp(from, to, { recursive: true });
     }
+    return copy;
+  }
+
+  /** A copy whose `npm start` builds nothing, on ports of its own. Node's watch mode may run in it. */
+  static async ofLocalEnvironment(): Promise<ProjectCopy> {
+    const copy = await ProjectCopy.create(['dist', 'package.json', 'node_modules'], true);
+    await copy.takeOwnPorts();
+    const file = join(copy.folder, 'package.json');
+    const { imports } = z
+      .looseObject({ imports: z.unknown() })
+      .parse(JSON.parse(readFileSync(file, 'utf8')));
+    const scripts = { start: 'exec node dist/apps/local/src/main.js' };
+    await writeFile(file, JSON.stringify({ type: 'module', scripts, imports }));
     return copy;
   }
 
