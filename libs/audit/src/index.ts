@@ -131,7 +131,7 @@ export {
   TIME_TOLERANCE_MS,
 } from './recorded-tables/recorded-entries.js';
 export type {
-  KeptEntries,
+  RetainedEntries,
   RecordedTable,
   RowDifference,
   SliceRange,
@@ -151,5 +151,5 @@ export {
   type WitnessRequirement,
 } from './verify/witness-check.js';
 export { readWitnessedCheckpoint } from './witness/cosigned-checkpoints.js';
-export { oldestKeptAt, retiredBelowIn } from './verify/retired-entries.js';
+export { oldestRetainedAt, retiredBelowIn } from './verify/retired-entries.js';
 export { verifyFolder, type VerifyFolderRequest } from './verify/verify-folder.js';

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { Transaction } from '#libs/platform';
 import { EntryStatistics, type StoredHours } from '../query/entry-statistics.js';
-import { oldestKeptAt, retiredBelowIn } from '../verify/retired-entries.js';
+import { oldestRetainedAt, retiredBelowIn } from '../verify/retired-entries.js';
 import type { Query } from '../verify/stored-rows.js';
 import {
   type CheckedSlice,
@@ -65,7 +65,7 @@ async function firstWholeHour(
   { start }: StoredHours,
 ): Promise<number> {
   if (retiredBelow === 0) return start;
-  const oldest = await oldestKeptAt(query, retiredBelow);
+  const oldest = await oldestRetainedAt(query, retiredBelow);
   const nextHour = oldest ? Math.floor(oldest.getTime() / HOUR_MS + 1) * HOUR_MS : Infinity;
   return Math.max(start, nextHour);
 }

@@ -1,7 +1,7 @@
 import type { Transaction } from '#libs/platform';
 import { type AuditEntry, tryParseAuditEntry } from '../entry/audit-entry.js';
-import { oldestKeptAt, retiredBelowIn } from '../verify/retired-entries.js';
-import type { KeptEntries } from './recorded-table.js';
+import { oldestRetainedAt, retiredBelowIn } from '../verify/retired-entries.js';
+import type { RetainedEntries } from './recorded-table.js';
 
 /**
  * How far a time in a row and that of its entry may differ: two clocks that are each at most
@@ -67,11 +67,11 @@ export async function entriesOfActions(
   return rows.map(toRecordedEntry);
 }
 
-export async function readKeptEntries(transaction: Transaction): Promise<KeptEntries> {
+export async function readRetainedEntries(transaction: Transaction): Promise<RetainedEntries> {
   const query = async <Row>(sql: string, parameters: readonly unknown[] = []): Promise<Row[]> =>
     transaction.query<Row[]>(sql, [...parameters]);
   const retiredBelow = await retiredBelowIn(query);
   if (retiredBelow === 0) return { sinceMs: -Infinity };
-  const oldest = await oldestKeptAt(query, retiredBelow);
+  const oldest = await oldestRetainedAt(query, retiredBelow);
   return { sinceMs: Number(oldest ?? Infinity) + TIME_TOLERANCE_MS };
 }

@@ -7,7 +7,7 @@ import type {
   VerifiedPart,
 } from '../background/verified-part.js';
 import { logSize } from '../postgres/log-queries.js';
-import { readKeptEntries } from './recorded-entries.js';
+import { readRetainedEntries } from './recorded-entries.js';
 import type { RecordedTable, RowDifference } from './recorded-table.js';
 import { entriesAfter, FIRST_ID, FIRST_INDEX, rowsAfter } from './table-slices.js';
 
@@ -43,8 +43,8 @@ export class RecordedTablePart implements VerifiedPart {
       progress: until === undefined ? 0.5 : Math.min(0.5, checked / Math.max(1, total) / 2),
       isComplete: false,
       found: await checkOrReport(transaction, slice, async (inner) => {
-        const kept = await readKeptEntries(inner);
-        const differences = await this.table.compareRows(inner, range, kept);
+        const retained = await readRetainedEntries(inner);
+        const differences = await this.table.compareRows(inner, range, retained);
         return differences.map((one) => this.#toFinding(one, one.row));
       }),
       // Places that are no ids belong to a slice as well.
@@ -67,8 +67,8 @@ export class RecordedTablePart implements VerifiedPart {
           : 0.5 + Math.min(1, until / Math.max(1, await logSize(transaction))) / 2,
       isComplete: until === undefined,
       found: await checkOrReport(transaction, slice, async (inner) => {
-        const kept = await readKeptEntries(inner);
-        const differences = await this.table.compareEntries(inner, range, kept);
+        const retained = await readRetainedEntries(inner);
+        const differences = await this.table.compareEntries(inner, range, retained);
         return differences.map((one) => this.#toFinding(one, `${ENTRY}${one.entry ?? after + 1}`));
       }),
       isChecked: (place) => {

@@ -42,18 +42,18 @@ export interface RecordedTable {
   compareRows(
     transaction: Transaction,
     range: SliceRange<string>,
-    kept: KeptEntries,
+    retained: RetainedEntries,
   ): Promise<readonly RowDifference[]>;
   /** Looks up the rows of the entries with one of the `actions`. */
   compareEntries(
     transaction: Transaction,
     range: SliceRange<number>,
-    kept: KeptEntries,
+    retained: RetainedEntries,
   ): Promise<readonly RowDifference[]>;
 }
 
 /** Which entries the log still has. */
-export interface KeptEntries {
+export interface RetainedEntries {
   /** Entries about rows that were made before this time may be retired. Milliseconds since 1970; -Infinity: none is. */
   readonly sinceMs: number;
 }

@@ -1,5 +1,5 @@
 import type { Transaction } from '#libs/platform';
-import { readKeptEntries } from './recorded-entries.js';
+import { readRetainedEntries } from './recorded-entries.js';
 import type { RecordedTable, RowDifference } from './recorded-table.js';
 import { entriesAfter, FIRST_ID, FIRST_INDEX, rowsAfter } from './table-slices.js';
 
@@ -33,7 +33,7 @@ export async function checkTable(
   if (!isPermitted) {
     return { name, noun, isPermitted, rows: 0, differenceCount: 0, differences: [] };
   }
-  const kept = await readKeptEntries(transaction);
+  const retained = await readRetainedEntries(transaction);
   const differences: RowDifference[] = [];
   let differenceCount = 0;
   const add = (found: readonly RowDifference[]): void => {
@@ -42,12 +42,12 @@ export async function checkTable(
   };
   for (let after: string | undefined = FIRST_ID; after !== undefined;) {
     const range = await rowsAfter(transaction, table, after, SLICE_ROWS);
-    add(await table.compareRows(transaction, range, kept));
+    add(await table.compareRows(transaction, range, retained));
     after = range.until;
   }
   for (let after: number | undefined = FIRST_INDEX; after !== undefined;) {
     const range = await entriesAfter(transaction, table, after, SLICE_ROWS);
-    add(await table.compareEntries(transaction, range, kept));
+    add(await table.compareEntries(transaction, range, retained));
     after = range.until;
   }
   const [count] = await transaction.query<{ rows: string }[]>(

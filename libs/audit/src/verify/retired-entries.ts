@@ -24,7 +24,10 @@ export async function retiredBelowIn(query: Query): Promise<number> {
  *
  * @returns `undefined` for an empty log
  */
-export async function oldestKeptAt(query: Query, retiredBelow: number): Promise<Date | undefined> {
+export async function oldestRetainedAt(
+  query: Query,
+  retiredBelow: number,
+): Promise<Date | undefined> {
   const [row] = await query<{ at: Date }>(
     `SELECT recorded_at AS at FROM audit_head
      WHERE size > $1 AND from_size <= $1 AND isfinite(recorded_at) ORDER BY size LIMIT 1`,

@@ -1,6 +1,6 @@
 import {
   DatabaseVerifier,
-  oldestKeptAt,
+  oldestRetainedAt,
   retiredBelowIn,
   type VerifyReport,
   type VerifyRequest,
@@ -351,7 +351,7 @@ class TableComparison<Log extends Pick<VerifyReport, 'retiredBelow'>> {
   async #oldestEntryMs(): Promise<number> {
     const query = async <Row>(sql: string, parameters: readonly unknown[] = []): Promise<Row[]> =>
       this.transaction.query<Row[]>(sql, [...parameters]);
-    const oldest = await oldestKeptAt(query, this.log.retiredBelow);
+    const oldest = await oldestRetainedAt(query, this.log.retiredBelow);
     return Number(oldest ?? Infinity) + TIME_TOLERANCE_MS;
   }
 }

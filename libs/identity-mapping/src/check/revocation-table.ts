@@ -3,7 +3,7 @@ import {
   entriesOfActions,
   isRecordedDetail,
   isRecordedText,
-  type KeptEntries,
+  type RetainedEntries,
   type RecordedEntry,
   type RecordedTable,
   type RowDifference,
@@ -32,17 +32,17 @@ export class RevocationTable implements RecordedTable {
   async compareRows(
     transaction: Transaction,
     range: SliceRange<string>,
-    kept: KeptEntries,
+    retained: RetainedEntries,
   ): Promise<readonly RowDifference[]> {
     const candidates = await candidatesOf(transaction, range);
     const rows = await revocationsOf(transaction, range);
-    return rows.flatMap((row) => compareRow(row, candidates.get(row.id) ?? [], kept));
+    return rows.flatMap((row) => compareRow(row, candidates.get(row.id) ?? [], retained));
   }
 
   async compareEntries(
     transaction: Transaction,
     range: SliceRange<number>,
-    kept: KeptEntries,
+    retained: RetainedEntries,
   ): Promise<readonly RowDifference[]> {
     const entries = await entriesOfActions(transaction, this.actions, range);
     const before = await startBefore(transaction, range.after);
@@ -51,7 +51,7 @@ export class RevocationTable implements RecordedTable {
     const differences: RowDifference[] = [];
     // The number of the one that started before; unknown behind retired entries, and behind a missing row.
     const [previous] = before;
-    let last = previous ? rows.get(revocationOf(previous))?.number : numberBefore(kept);
+    let last = previous ? rows.get(revocationOf(previous))?.number : numberBefore(retained);
     for (const one of entries) {
       const id = revocationOf(one);
       if (one.entry === undefined || (one.action === START && one.outcome !== 'success')) continue;
@@ -75,7 +75,7 @@ export class RevocationTable implements RecordedTable {
 function compareRow(
   row: StoredRevocation,
   candidates: readonly RecordedEntry[],
-  kept: KeptEntries,
+  retained: RetainedEntries,
 ): readonly RowDifference[] {
   const entryOf = (action: string): RecordedEntry | undefined =>
     candidates.find((one) => one.action === action && revocationOf(one) === row.id);
@@ -84,7 +84,7 @@ function compareRow(
     candidates.some((one) => one.action === action && !one.entry);
   const start = entryOf(START);
   if (!start) {
-    if (Number(row.startedMs) < kept.sinceMs || isUnknown(START)) return [];
+    if (Number(row.startedMs) < retained.sinceMs || isUnknown(START)) return [];
     const detail = 'the log has no entry that started it then';
     return [{ kind: 'row-unrecorded', row: row.id, detail }];
   }
@@ -124,7 +124,7 @@ function revocationOf({ entry }: RecordedEntry): string {
   return String(entry?.details?.revocation ?? '');
 }
 
-function numberBefore({ sinceMs }: KeptEntries): number | undefined {
+function numberBefore({ sinceMs }: RetainedEntries): number | undefined {
   return sinceMs === -Infinity ? 0 : undefined;
 }
 

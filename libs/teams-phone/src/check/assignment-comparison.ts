@@ -4,7 +4,7 @@ import {
   CREATED_AHEAD_MS,
   isRecordedDetail,
   isRecordedText,
-  type KeptEntries,
+  type RetainedEntries,
   type RecordedEntry,
   type RowDifference,
   TIME_TOLERANCE_MS,
@@ -42,7 +42,7 @@ export class AssignmentComparison {
     private readonly entries: readonly RecordedEntry[],
     private readonly revocations: readonly RecordedEntry[],
     private readonly marking: ReadonlyMap<string, number>,
-    private readonly kept: KeptEntries,
+    private readonly retained: RetainedEntries,
   ) {
     this.#own = entries.filter(({ entry }) => entry?.details?.assignment === row.id);
     this.#ofVersion = this.#own.filter(({ entry }) => entry?.details?.version === row.version);
@@ -52,7 +52,7 @@ export class AssignmentComparison {
     const { row } = this;
     // What an entry is about whose bytes were edited is not known, nor what retired ones recorded.
     const isWhole =
-      Number(row.createdMs) >= this.kept.sinceMs && this.entries.every(({ entry }) => entry);
+      Number(row.createdMs) >= this.retained.sinceMs && this.entries.every(({ entry }) => entry);
     if (this.#own.length === 0) {
       const detail = 'the log has no entry about it and its principal';
       return isWhole ? [{ kind: 'row-unrecorded', row: row.id, detail }] : [];
@@ -69,7 +69,7 @@ export class AssignmentComparison {
       ([name, value]) => !isRecordedText(value, target?.[name as keyof typeof names] ?? ''),
     );
     const isNew = Math.abs(Number(row.createdMs) - (this.#own[0]?.recordedAtMs ?? 0));
-    const isRetired = Number(row.createdMs) < this.kept.sinceMs;
+    const isRetired = Number(row.createdMs) < this.retained.sinceMs;
     return [
       ...differing.map(([name]) => (name === 'subject' ? 'object_id' : name)),
       ...(isRetired || isNew <= TIME_TOLERANCE_MS ? [] : ['created_at']),

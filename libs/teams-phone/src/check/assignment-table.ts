@@ -2,7 +2,7 @@ import {
   BEFORE_VALID_TOKENS,
   entriesByRow,
   entriesOfActions,
-  type KeptEntries,
+  type RetainedEntries,
   RECORDED_ENTRY,
   type RecordedEntry,
   type RecordedTable,
@@ -39,7 +39,7 @@ export class AssignmentTable implements RecordedTable {
   async compareRows(
     transaction: Transaction,
     range: SliceRange<string>,
-    kept: KeptEntries,
+    retained: RetainedEntries,
   ): Promise<readonly RowDifference[]> {
     const rows = await transaction.query<StoredAssignment[]>(ROWS, [range.after, range.until]);
     const entries = await entriesByRow(transaction, ENTRIES, range);
@@ -47,7 +47,7 @@ export class AssignmentTable implements RecordedTable {
     const marking = await markingRevocations(transaction);
     return rows.flatMap((row) => {
       const about = entries.get(row.id) ?? [];
-      return new AssignmentComparison(row, about, revocations, marking, kept).differences();
+      return new AssignmentComparison(row, about, revocations, marking, retained).differences();
     });
   }
 

@@ -4,7 +4,7 @@ import {
   entriesOfActions,
   isRecordedDetail,
   isRecordedText,
-  type KeptEntries,
+  type RetainedEntries,
   RECORDED_ENTRY,
   type RecordedEntry,
   recordedNear,
@@ -89,11 +89,11 @@ export class InvitationTable implements RecordedTable {
   async compareRows(
     transaction: Transaction,
     range: SliceRange<string>,
-    kept: KeptEntries,
+    retained: RetainedEntries,
   ): Promise<readonly RowDifference[]> {
     const rows = await transaction.query<StoredInvitation[]>(ROWS, [range.after, range.until]);
     const entries = await entriesByRow(transaction, ENTRIES, range);
-    return rows.flatMap((row) => compareRow(row, entries.get(row.id) ?? [], kept));
+    return rows.flatMap((row) => compareRow(row, entries.get(row.id) ?? [], retained));
   }
 
   async compareEntries(
@@ -129,9 +129,9 @@ export class InvitationTable implements RecordedTable {
 function compareRow(
   row: StoredInvitation,
   entries: readonly RecordedEntry[],
-  kept: KeptEntries,
+  retained: RetainedEntries,
 ): readonly RowDifference[] {
-  const isRetired = Number(row.createdMs) < kept.sinceMs;
+  const isRetired = Number(row.createdMs) < retained.sinceMs;
   const creation = entries.find(
     (one) => one.action === 'invitation.create' && invitationOf(one) === row.id,
   );
