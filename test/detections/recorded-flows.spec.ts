@@ -2,6 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { issued, openTestLog } from '#libs/audit/testing';
+import { followedLines } from '../support/followed-lines.js';
 import { neverIssuedToken } from '../support/never-issued-token.js';
 import { policyFile } from '../support/policy-file.js';
 import { repositoryRoot } from '../support/root.js';
@@ -122,6 +124,10 @@ const FLOWS: Readonly<Record<string, Flow>> = {
     fires: [async () => readLog(100, '/v1/audit/entries?limit=1')],
     silent: async () => readLog(100, '/v1/audit/entries/at/0'),
   },
+  'identities-read-by-pages': {
+    fires: [async () => readIdentities(100, '/v1/identities?limit=1')],
+    silent: async () => readIdentities(99, '/v1/identities?limit=1'),
+  },
   'trace-of-a-known-token': {
     fires: [
       async () => {
@@ -184,7 +190,63 @@ const FLOWS: Readonly<Record<string, Flow>> = {
     ],
     silent: restart,
   },
+  'many-entries-read': {
+    fires: [
+      async () => {
+        await fillLog(2_000);
+        await exportTimes(5, '/v1/audit/export?format=ndjson', 'AuditLog.Read.All');
+      },
+      async () => followTimes(5),
+    ],
+    silent: async () => {
+      await exportTimes(1, '/v1/identities/export', 'CommunicationIdentity.Read.All');
+    },
+  },
+  'mass-revocation': {
+    fires: [async () => revokeAll({ everyone: true, reason: 'leak' })],
+    silent: async () => revokeAll({ everyone: true, dryRun: true, reason: 'count' }),
+  },
 };
+
+async function fillLog(entries: number): Promise<void> {
+  const log = await openTestLog(service().database.serviceUrl, {
+    origin: 'localhost/acs-identity',
+    timeoutMs: 60_000,
+    databaseTimeoutMs: 60_000,
+  });
+  for (let done = 0; done < entries; done += 500) {
+    await log.trail.recordAll(Array.from({ length: 500 }, (_, nth) => issued(done + nth)));
+  }
+  await log.close();
+}
+
+/** Reads the whole log as a stream and hangs up, again and again; waits until all is recorded. */
+async function followTimes(count: number): Promise<void> {
+  const token = await mint({ scope: 'AuditLog.Read.All' });
+  await times(count, async () => {
+    const response = await fetch(`${service().url}/v1/audit/follow?afterIndex=0`, {
+      headers: { authorization: `Bearer ${token}` },
+    });
+    await followedLines(response, (lines) => lines.length > 2_000);
+  });
+  const ended = async (): Promise<number> =>
+    (await service().auditEntries()).filter(
+      ({ action, details }) => action === 'audit.read' && details?.stage === 'ended',
+    ).length;
+  await expect.poll(ended, { interval: 1_000 }).toBe(count);
+}
+
+async function readIdentities(count: number, path: string): Promise<void> {
+  const token = await mint({ scope: 'CommunicationIdentity.Read.All' });
+  await times(count, async () => {
+    expect(await request(path, { token })).toBe(200);
+  });
+}
+
+async function revokeAll(body: object): Promise<void> {
+  const status = await request('/v1/revocations', { scope: 'CommunicationToken.Revoke.All', body });
+  expect([200, 202]).toContain(status);
+}
 
 /** Sends credentials that are none to two replicas in turn, as a load balancer does, until all are recorded. */
 async function rejectFrom(address: string, count: number): Promise<void> {
@@ -268,6 +330,7 @@ const NOT_RUN: Readonly<Record<string, string>> = {
   'issuance-outside-hours': 'depends on the time of the day only',
   'log-not-whole': 'needs damage, which damaged-entries.spec.ts makes',
   'secret-refused': 'secret-access-auditor.spec.ts has the entries',
+  'entries-retired': 'log-retention.spec.ts has the entry',
 };
 
 describe('the Sigma rules, on what the product records', () => {

@@ -124,7 +124,7 @@ function minutesOf(span: string | undefined): number {
 const withoutComments = (query: string): string => query.replaceAll(/\/\/.*$/gm, '');
 const textsIn = (query: string): string[] =>
   [...new Set([...query.matchAll(/"([^"]*)"/g)].map(([, text = '']) => text))]
-    .filter((text) => text !== 'hour_of_day' && text !== 'count')
+    .filter((text) => !['hour_of_day', 'count', 'exported'].includes(text))
     .sort();
 const lowered = (names: readonly string[]): string[] =>
   names.map((name) => name.toLowerCase().replaceAll(/[^a-z0-9.]/g, '')).sort();
@@ -165,7 +165,7 @@ describe.each(rules)('$slug', ({ sigma, sentinel, elastic, claims }) => {
     const query = withoutComments(sentinel.query);
     // `count` is a word of the language.
     const written = query
-      .replaceAll('Details["count"]', 'Details.count')
+      .replaceAll(/Details\["(\w+)"\]/g, 'Details.$1')
       .replaceAll(/"[^"]*"/g, '');
     expect(written.match(/\b[A-Z]\w*(?:\.\w+)?/g)).toEqual(
       expect.arrayContaining(claims.fields.map(inSentinel)),
@@ -205,9 +205,11 @@ describe.each(rules)('$slug', ({ sigma, sentinel, elastic, claims }) => {
     // A rule that counts takes all that it looks back on.
     expect(lookback).toBe(window);
     if (correlation.type === 'value_sum') {
-      const [sum, group] = [correlation.condition?.field ?? '', ...correlation['group-by']];
-      expect(sentinel.query).toContain('= sum(toint(Details["count"])), ');
-      expect(elastic.query).toContain(`= SUM(${inElastic(sum)}) BY ${inElastic(group ?? '')} | `);
+      const sum = correlation.condition?.field ?? '';
+      const groups = correlation['group-by'].map(inElastic).join(', ');
+      const member = inSentinel(sum).replace('Details.', '');
+      expect(sentinel.query).toContain(`= sum(toint(Details["${member}"])), `);
+      expect(elastic.query).toContain(`= SUM(${inElastic(sum)}) BY ${groups} | `);
       expect(elastic.query).toMatch(new RegExp(`WHERE \\w+ >= ${atLeast}$`));
       return;
     }

@@ -36,7 +36,7 @@ const refusedByQuota = (actor = alice): AuditEvent => ({
 /** Both entries of an export. */
 const exported = (
   actor = alice,
-  action: 'audit.export' | 'identity.export' = 'identity.export',
+  action: 'audit.export' | 'identity.export' | 'teams-phone.export' = 'identity.export',
   address = '198.51.100.1',
   filter: object = {},
 ): AuditEvent[] =>
@@ -54,8 +54,11 @@ const loaded = (details: object): AuditEvent => ({
 const traced = (more: object): AuditEvent => ({
   ...{ action: 'audit.trace', outcome: 'success', actor: alice, ...more },
 });
+const REMOVALS = [
+  ...(['identity.delete', 'identity.suspend', 'audit.erase', 'teams-phone.unassign'] as const),
+] as const;
 const removed = (
-  action: 'identity.delete' | 'identity.suspend' | 'audit.erase',
+  action: (typeof REMOVALS)[number],
   nth: number,
   actor: AuditEvent['actor'] = alice,
 ): AuditEvent =>
@@ -68,6 +71,27 @@ const tokenForOthers = (nth: number, address: string): AuditEvent =>
   from(address, { ...issued(nth, backend), details: { forOthers: true } });
 const logRead = (route: string, actor = alice): AuditEvent =>
   from('198.51.100.1', { action: 'audit.read', outcome: 'success', actor, details: { route } });
+const listed = (action: 'identity.read' | 'teams-phone.read', actor = alice): AuditEvent =>
+  from('198.51.100.1', {
+    action,
+    outcome: 'success',
+    actor,
+    details: { route: 'list', found: 50 },
+  });
+/** The end of an export or of a stream. */
+const given = (
+  lines: number,
+  action: AuditEvent['action'] = 'audit.export',
+  actor = alice,
+): AuditEvent =>
+  from('198.51.100.1', {
+    ...{ action, outcome: 'success', actor },
+    details: { stage: 'ended', exported: lines, isComplete: true },
+  });
+const revocationStarted = (details: object): AuditEvent => ({
+  ...{ action: 'revocation.start', outcome: 'success', actor: alice },
+  details: { revocation: 'id', ...details },
+});
 const linked = (actor: AuditEvent['actor']): AuditEvent => ({
   ...{ action: 'identity.link', outcome: 'success', actor, target: { tenant: 't', subject: 's' } },
 });
@@ -184,7 +208,7 @@ export const STORIES: Readonly<Record<string, Story>> = {
         20,
         ...exported(alice, 'identity.export', '198.51.100.2'),
         20,
-        ...exported(alice, 'audit.export', '198.51.100.3'),
+        ...exported(alice, 'teams-phone.export', '198.51.100.3'),
       ],
     ],
     silent: () => [
@@ -235,10 +259,9 @@ export const STORIES: Readonly<Record<string, Story>> = {
   'mass-removal': {
     fires: [
       () => {
-        const actions = ['identity.delete', 'identity.suspend', 'audit.erase'] as const;
         return spread(
           1,
-          times(50, (nth) => removed(actions[nth % 3] ?? 'audit.erase', nth)),
+          times(50, (nth) => removed(REMOVALS[nth % 4] ?? 'audit.erase', nth)),
         );
       },
     ],
@@ -264,6 +287,7 @@ export const STORIES: Readonly<Record<string, Story>> = {
     silent: () => [
       ...times(40, (nth) => tokenForOthers(nth % 4, '198.51.100.9')),
       ...times(40, (nth) => tokenForOthers(nth, '10.20.0.9')),
+      ...times(40, (nth) => tokenForOthers(nth, '2001:db8:10:20::9')),
       ...times(19, (nth) => from('198.51.100.8', issued(nth))),
     ],
   },
@@ -295,6 +319,54 @@ export const STORIES: Readonly<Record<string, Story>> = {
       ...times(99, () => logRead('entries')),
       ...times(9, () => logRead('entries', someone())),
     ],
+  },
+  'identities-read-by-pages': {
+    fires: [
+      () => times(100, (nth) => listed(nth % 2 === 0 ? 'identity.read' : 'teams-phone.read')),
+    ],
+    // Too few; as many over a longer time; single identities; many administrators.
+    silent: () => [
+      ...times(99, () => listed('identity.read')),
+      ...times(120, (nth) =>
+        from('198.51.100.1', { ...listed('identity.read'), details: { asked: nth, found: 1 } }),
+      ),
+      61,
+      ...times(99, () => listed('identity.read')),
+      ...times(9, () => listed('identity.read', someone())),
+    ],
+  },
+  'many-entries-read': {
+    fires: [
+      () => [given(10_000)],
+      () => [given(4_000, 'audit.read'), 20, given(4_000), 20, given(2_000, 'identity.export')],
+    ],
+    silent: () => [
+      given(9_999),
+      given(9_999, 'audit.export', someone()),
+      61,
+      given(9_000, 'teams-phone.export'),
+      61,
+      given(9_000),
+    ],
+  },
+  'mass-revocation': {
+    fires: [() => [revocationStarted({ everyone: true })]],
+    silent: () => [
+      revocationStarted({ invitation: 'webinar' }),
+      { ...revocationStarted({ everyone: true }), outcome: 'denied' },
+    ],
+  },
+  'entries-retired': {
+    fires: [
+      () => [
+        {
+          ...{ action: 'audit.retain', outcome: 'success' },
+          actor: { kind: 'operator', name: 'root' },
+          details: { firstIndex: 9, before: '2026-01-01T00:00:00.000Z', partitions: ['x'] },
+        },
+      ],
+    ],
+    silent: () => [issued(1), logRead('entries')],
   },
   'identity-linked': {
     fires: [() => [linked(alice)]],

@@ -181,7 +181,12 @@ export class TeamsPhoneAssignments {
       action: 'teams-phone.read',
       outcome: 'success',
       ...(tenant && { target: { tenant } }),
-      details: { ...(status && { status }), ...(after && { after }), limit, found: items.length },
+      details: {
+        route: 'list',
+        ...(status && { status }),
+        ...(after && { after }),
+        ...{ limit, found: items.length },
+      },
     });
     return { items, next: found.length > limit ? items.at(-1)?.id : undefined };
   }

@@ -89,8 +89,8 @@ export class AuditLogService {
   }
 
   /**
-   * Entries that match, then those that are recorded later until the signal aborts. Recorded once, when the
-   * first ones are requested.
+   * Entries that match, then those that are recorded later until the signal aborts. Recorded when the first
+   * ones are requested, and with their count at the end.
    */
   async *follow(
     reader: CallContext,
@@ -99,9 +99,9 @@ export class AuditLogService {
   ): AsyncGenerator<FollowedEntries, undefined> {
     const { after } = options;
     const details = { route: 'follow', ...asDetails({ ...filter, after }) };
-    await this.#record(reader, { action: 'audit.read', details });
-    yield* followEntries(async (query) => this.#find(reader, query), filter, options);
-    return undefined;
+    const pages = followEntries(async (query) => this.#find(reader, query), filter, options);
+    const event = this.#eventOf(reader, { action: 'audit.read', details });
+    return yield* await recordedExport(this.trail, event, pages, ({ items }) => items.length);
   }
 
   /** The entries around an index, newest first: half of the page is older than it. */
