@@ -43,7 +43,9 @@ const fields = z
       .meta(ADVANCED),
     ACS_CONNECTIONS: integer(1, 512)
       .prefault('64')
-      .describe('maximum number of connections of one process to one resource, 1 to 512')
+      .describe(
+        'maximum number of connections of one process to one resource, 1 to 512; half of them at most for calls that no token waits for, such as revocations',
+      )
       .meta(ADVANCED),
     ACS_TOKEN_SCOPE: tokenScope()
       .optional()

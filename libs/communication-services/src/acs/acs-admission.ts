@@ -1,7 +1,7 @@
 import { type Clock, type Logger, traced } from '#libs/platform';
 import { BudgetExhausted, type Permit, type RequestBudget } from '#libs/request-budget';
 import type { CommunicationResource } from '../resources/communication-resources.js';
-import type { PlannedCall } from './acs-call.js';
+import { isForToken, type PlannedCall } from './acs-call.js';
 import { CircuitBreaker, type CircuitScope } from './circuit-breaker.js';
 import { ConnectionSlots } from './connection-slots.js';
 import type { UpstreamFailure } from './upstream-failure.js';
@@ -16,6 +16,13 @@ export interface Admission {
   readonly leave: () => void;
 }
 
+/** Connections of one process to one resource. */
+interface ResourceConnections {
+  readonly all: ConnectionSlots;
+  /** Those that calls may have which nobody's token waits for: half of all. */
+  readonly withoutToken: ConnectionSlots;
+}
+
 /**
  * Lets a call begin when circuit breaker, request budget and connections of its resource allow it.
  *
@@ -24,7 +31,7 @@ export interface Admission {
  */
 export class AcsAdmission {
   readonly #circuits = new Map<string, CircuitBreaker>();
-  readonly #slots = new Map<string, ConnectionSlots>();
+  readonly #connections = new Map<string, ResourceConnections>();
 
   constructor(
     private readonly budget: RequestBudget,
@@ -48,7 +55,7 @@ export class AcsAdmission {
     for (let tries = 0; tries < MAX_ADMISSIONS; tries += 1) {
       const permit = await this.#acquirePermit(acsCall, signal);
       try {
-        const leave = await this.#slotsOf(resource).enter(permit.usableForMs(), signal);
+        const leave = await this.#enter(acsCall, permit, signal);
         if (permit.usableForMs() > 0) return { permit, leave };
         leave();
       } catch (error) {
@@ -96,10 +103,35 @@ export class AcsAdmission {
     this.#circuitOf(acsCall).abandon();
   }
 
-  #slotsOf({ name }: CommunicationResource): ConnectionSlots {
-    const slots = this.#slots.get(name) ?? new ConnectionSlots(this.dependencies.connections);
-    this.#slots.set(name, slots);
-    return slots;
+  /** Many revocations or deletions that are slow leave connections to calls that tokens wait for. */
+  async #enter(
+    acsCall: PlannedCall,
+    permit: Permit,
+    signal: AbortSignal | undefined,
+  ): Promise<() => void> {
+    const { all, withoutToken } = this.#connectionsOf(acsCall.resource);
+    if (isForToken(acsCall)) return all.enter(permit.usableForMs(), signal);
+    const leaveShare = await withoutToken.enter(permit.usableForMs(), signal);
+    try {
+      const leave = await all.enter(permit.usableForMs(), signal);
+      return () => {
+        leave();
+        leaveShare();
+      };
+    } catch (error) {
+      leaveShare();
+      throw error;
+    }
+  }
+
+  #connectionsOf({ name }: CommunicationResource): ResourceConnections {
+    const { connections } = this.dependencies;
+    const found = this.#connections.get(name) ?? {
+      all: new ConnectionSlots(connections),
+      withoutToken: new ConnectionSlots(Math.ceil(connections / 2)),
+    };
+    this.#connections.set(name, found);
+    return found;
   }
 
   async #acquirePermit(acsCall: PlannedCall, signal: AbortSignal | undefined): Promise<Permit> {

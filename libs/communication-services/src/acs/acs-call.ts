@@ -36,6 +36,29 @@ export interface UnsignedCall<T> extends PlannedCall {
 
 export type AcsCall<T> = SignedCall<T> | UnsignedCall<T>;
 
+/** Whether a caller waits for the token that this call leads to. */
+export function isForToken({
+  operation,
+  call: { priority = 'interactive' },
+}: PlannedCall): boolean {
+  if (priority === 'bulk') return false;
+  switch (operation) {
+    case 'create':
+    case 'createWithToken':
+    case 'issue':
+    case 'exchange':
+    case 'exchangeTeamsExtension':
+    case 'exchangeEntra':
+      return true;
+    case 'revoke':
+    case 'delete':
+    case 'assign':
+    case 'readAssignment':
+    case 'unassign':
+      return false;
+  }
+}
+
 /** Whether the call changes nothing: it only issues a token, so that its caller may abort it. */
 export function isTokenOnly({ operation }: PlannedCall): boolean {
   return operation === 'issue' || operation === 'exchange' || isClientExchange(operation);

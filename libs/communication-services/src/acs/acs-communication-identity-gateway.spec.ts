@@ -851,6 +851,24 @@ describe('AcsCommunicationIdentityGateway', () => {
     await gateway.issueToken(call, { ...token, communicationUserId });
   });
 
+  it('issues tokens while revocations and deletions that hang have all the connections they may have', async () => {
+    const { gateway } = start();
+    const { communicationUserId } = await gateway.createIdentity(call);
+    for (const operation of ['revoke', 'delete']) {
+      await emulator.control.addFault({ service: 'acs', operation, kind: 'hang' });
+    }
+    const hanging = Array.from({ length: 16 }, async (_, nth) =>
+      nth % 2 === 0
+        ? gateway.revokeTokens({ ...call, priority: 'bulk' }, communicationUserId)
+        : gateway.deleteIdentity(call, communicationUserId),
+    );
+    const ended = Promise.allSettled(hanging).then(() => 'ended');
+    const issued = gateway.issueToken(call, { ...token, communicationUserId });
+    expect(await Promise.race([issued.then(() => 'issued'), ended])).toBe('issued');
+    await emulator.control.removeFaults();
+    await ended;
+  });
+
   it('sends a revocation that a caller waits for while those of a mass revocation are paused', async () => {
     const { gateway } = start();
     const { communicationUserId } = await gateway.createIdentity(call);
