@@ -328,7 +328,7 @@ export const STORIES: Readonly<Record<string, Story>> = {
     silent: () => [
       ...times(99, () => listed('identity.read')),
       ...times(120, (nth) =>
-        from('198.51.100.1', { ...listed('identity.read'), details: { asked: nth, found: 1 } }),
+        from('198.51.100.1', { ...listed('identity.read'), details: { found: 1 } }),
       ),
       61,
       ...times(99, () => listed('identity.read')),
