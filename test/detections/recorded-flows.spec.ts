@@ -78,13 +78,18 @@ const exportTimes = async (count: number, path: string, scope: string): Promise<
   await times(count, async () => request(path, { oid, scope }));
 };
 
-/** Also waits for the entry of the start. */
-async function restart(): Promise<void> {
-  const loads = async (): Promise<number> =>
-    (await service().auditEntries()).filter(({ action }) => action === 'policy.load').length;
+/** Also waits for the entries of the start. */
+async function restart(environment: Readonly<Record<string, string>> = {}): Promise<void> {
+  const loads = async (): Promise<number> => {
+    const actions = (await service().auditEntries()).map(({ action }) => action);
+    const counts = ['policy.load', 'configuration.load'].map(
+      (load) => actions.filter((action) => action === load).length,
+    );
+    return Math.min(...counts);
+  };
   const before = await loads();
   await service().apis.pop()?.stop();
-  await service().addApi();
+  await service().addApi(environment);
   await expect.poll(loads, { timeout: 30_000 }).toBeGreaterThan(before);
 }
 
@@ -181,6 +186,10 @@ const FLOWS: Readonly<Record<string, Flow>> = {
       await link(identity.communicationUserId); // which another has
     },
   },
+  'trust-changed': {
+    fires: [async () => restart({ IDENTITY_LINK_TENANTS: service().emulator.tenantId })],
+    silent: async () => restart({ ACS_TIMEOUT_MS: '4000' }),
+  },
   'policy-changed': {
     fires: [
       async () => {
@@ -188,7 +197,7 @@ const FLOWS: Readonly<Record<string, Flow>> = {
         await restart();
       },
     ],
-    silent: restart,
+    silent: async () => restart(),
   },
   'many-entries-read': {
     fires: [

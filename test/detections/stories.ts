@@ -92,6 +92,11 @@ const revocationStarted = (details: object): AuditEvent => ({
   ...{ action: 'revocation.start', outcome: 'success', actor: alice },
   details: { revocation: 'id', ...details },
 });
+const configured = (details: object): AuditEvent => ({
+  ...{ action: 'configuration.load', outcome: 'success' },
+  actor: { kind: 'system', name: 'configuration' },
+  details: { settings: ['PORT=3000'], ...details },
+});
 const linked = (actor: AuditEvent['actor']): AuditEvent => ({
   ...{ action: 'identity.link', outcome: 'success', actor, target: { tenant: 't', subject: 's' } },
 });
@@ -355,6 +360,10 @@ export const STORIES: Readonly<Record<string, Story>> = {
       revocationStarted({ invitation: 'webinar' }),
       { ...revocationStarted({ everyone: true }), outcome: 'denied' },
     ],
+  },
+  'trust-changed': {
+    fires: [() => [configured({ trustChanged: ['TRUSTED_ISSUERS'] })]],
+    silent: () => [configured({}), configured({ sinks: ['siem: syslog'] })],
   },
   'entries-retired': {
     fires: [

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { AuditUnavailable } from '#libs/audit';
-import { MemoryAuditTrail } from '#libs/audit/testing';
+import { MemoryAuditTrail, newestEntriesOf } from '#libs/audit/testing';
 import { z } from 'zod';
 import { defineSettings, type Settings } from '#libs/platform';
 import { ManualClock, MemoryLogger } from '#libs/platform/testing';
 import { placeholderEnvironment } from '../../../scripts/placeholder-environment.js';
-import { ConfigurationAuditor } from './configuration-auditor.js';
+import { ConfigurationAuditor, TRUST_SETTINGS } from './configuration-auditor.js';
 import { type Environment, serviceSettings } from './settings.js';
 
 function open(
@@ -14,13 +14,18 @@ function open(
 ) {
   const trail = new MemoryAuditTrail();
   const clock = new ManualClock();
-  const record = new ConfigurationAuditor(environment, {
-    settings,
-    trail,
-    clock,
-    logger: new MemoryLogger(),
-  });
-  return { trail, clock, record };
+  return { trail, clock, record: auditorOf(environment, trail, clock, settings) };
+}
+
+function auditorOf(
+  environment: Environment,
+  trail: MemoryAuditTrail,
+  clock: ManualClock,
+  settings: readonly Settings[] = serviceSettings,
+) {
+  const entries = newestEntriesOf(trail);
+  const logger = new MemoryLogger();
+  return new ConfigurationAuditor(environment, { settings, trail, entries, clock, logger });
 }
 
 describe('ConfigurationAuditor', () => {
@@ -38,6 +43,33 @@ describe('ConfigurationAuditor', () => {
     expect(settings).toContain('ACS_TIMEOUT_MS=2000');
     expect(settings).toContain('AUDIT_LOG_ORIGIN=example.com/audit');
     expect(String(settings)).not.toMatch(/hunter2|AZURE_CLIENT_SECRET|POLICY_FILE/);
+  });
+
+  it('names the settings of trust that differ from those that were recorded last', async () => {
+    const trail = new MemoryAuditTrail();
+    const clock = new ManualClock();
+    const environments = [
+      { ...placeholderEnvironment, IDENTITY_LINK_TENANTS: 'a' },
+      { ...placeholderEnvironment, IDENTITY_LINK_TENANTS: 'a', ACS_TIMEOUT_MS: '2000' },
+      { ...placeholderEnvironment, TRUSTED_ISSUERS: '[]' },
+    ];
+    for (const environment of environments) {
+      auditorOf(environment, trail, clock).onApplicationBootstrap();
+      await clock.advance(1);
+      await trail.record({
+        ...{ action: 'configuration.load', outcome: 'success' },
+        actor: { kind: 'system', name: 'audit-delivery' },
+      });
+    }
+    const named = trail.entries
+      .filter(({ actor }) => 'name' in actor && actor.name === 'configuration')
+      .map(({ details }) => details?.trustChanged);
+    expect(named).toEqual([undefined, undefined, ['IDENTITY_LINK_TENANTS', 'TRUSTED_ISSUERS']]);
+  });
+
+  it('knows settings of trust that exist', () => {
+    const names = serviceSettings.flatMap(({ variables }) => variables.map(({ name }) => name));
+    expect(names).toEqual(expect.arrayContaining([...TRUST_SETTINGS]));
   });
 
   it('shows no password of the database, wherever in its address it stands', async () => {

@@ -1,12 +1,28 @@
 import type { OnApplicationBootstrap, OnModuleDestroy } from '@nestjs/common';
-import { type AuditEvent, AuditTrail } from '#libs/audit';
+import { type AuditEvent, AuditTrail, type NewestEntries } from '#libs/audit';
 import { Clock, Logger, type Settings } from '#libs/platform';
 import { type Environment, serviceSettings } from './settings.js';
 
 const RETRY_MS = 5_000;
+const ACTOR = { kind: 'system', name: 'configuration' } as const;
+
+/** They decide whose tokens are accepted, as whom, and who may link identities or read the log of all tenants. */
+export const TRUST_SETTINGS: ReadonlySet<string> = new Set([
+  ...[
+    'AUTHENTICATION_MODE',
+    'AUTHENTICATION_PROVIDERS_FILE',
+    'AUTHENTICATION_APP_SERVICE_OVERRIDE',
+  ],
+  ...['ENTRA_TENANT_ID', 'ENTRA_ALLOWED_TENANT_IDS', 'ENTRA_AUDIENCE', 'ENTRA_AUTHORITY'],
+  ...['ENTRA_ALLOWED_CLIENT_APPS', 'ENTRA_BOT_CLIENT_APPS', 'ENTRA_TOKEN_VERSIONS'],
+  ...['ENTRA_MINIMUM_CLIENT_AUTHENTICATION', 'ENTRA_REQUIRED_AUTHENTICATION_CONTEXT'],
+  ...['TRUSTED_ISSUERS', 'TRUSTED_PROXIES', 'CLIENT_ADDRESS_HEADER'],
+  ...['IDENTITY_LINK_TENANTS', 'AUDIT_HOME_TENANT'],
+]);
 
 /**
- * Records once which configuration the process works by. The start does not wait for it: without the
+ * Records once which configuration the process works by, and which settings of trust differ from those that were
+ * recorded last, by whatever process. The start does not wait for it: without the
  * log nothing else is acknowledged either.
  */
 export class ConfigurationAuditor implements OnApplicationBootstrap, OnModuleDestroy {
@@ -17,6 +33,7 @@ export class ConfigurationAuditor implements OnApplicationBootstrap, OnModuleDes
     private readonly dependencies: {
       readonly settings: readonly Settings[];
       readonly trail: AuditTrail;
+      readonly entries: NewestEntries;
       readonly clock: Clock;
       readonly logger: Logger;
     },
@@ -31,11 +48,15 @@ export class ConfigurationAuditor implements OnApplicationBootstrap, OnModuleDes
   }
 
   async #record(): Promise<void> {
-    const { settings, trail, clock, logger } = this.dependencies;
+    const { settings, trail, entries, clock, logger } = this.dependencies;
     const { signal } = this.#stop;
+    const loaded = configurationLoaded(settings, this.variables);
     while (!signal.aborted) {
       try {
-        await trail.record(configurationLoaded(settings, this.variables));
+        const last = await entries.successOf(loaded.action, ACTOR.name);
+        const trustChanged = changedTrust(loaded.details?.settings, last?.details?.settings);
+        const changes = trustChanged.length > 0 && { trustChanged };
+        await trail.record({ ...loaded, details: { ...loaded.details, ...changes } });
         return;
       } catch (error) {
         logger.warn({ error }, 'the configuration could not be audited yet');
@@ -62,9 +83,20 @@ export function configurationLoaded(
   return {
     action: 'configuration.load',
     outcome: 'success',
-    actor: { kind: 'system', name: 'configuration' },
+    actor: ACTOR,
     details: { settings },
   };
+}
+
+/** The names of the settings of trust that are set otherwise, or in one of the two only. */
+function changedTrust(now: unknown, before: unknown): string[] {
+  if (!Array.isArray(now) || !Array.isArray(before)) return [];
+  const [nowSet, beforeSet] = [new Set<unknown>(now), new Set<unknown>(before)];
+  const differing = [...new Set([...nowSet, ...beforeSet])].filter(
+    (setting) => !nowSet.has(setting) || !beforeSet.has(setting),
+  );
+  const names = differing.map((setting) => String(setting).split('=', 1)[0] ?? '');
+  return [...new Set(names)].filter((name) => TRUST_SETTINGS.has(name)).sort();
 }
 
 function shown(name: string, value: string): string {

@@ -6,6 +6,7 @@ import {
   AuditTrail,
   AuditWitnessesModule,
   auditWitnessSettings,
+  NewestEntries,
   TokenFingerprints,
 } from '#libs/audit';
 import { AuditDeliveryModule, auditDeliverySettings, AuditSinksModule } from '#libs/audit-delivery';
@@ -161,9 +162,9 @@ export class ServiceModule {
         },
         {
           provide: ConfigurationAuditor,
-          inject: [AuditTrail, Clock, Logger],
-          useFactory: (trail: AuditTrail, clock: Clock, logger: Logger) =>
-            new ConfigurationAuditor(check.variables, { settings, trail, clock, logger }),
+          inject: [AuditTrail, NewestEntries, Clock, Logger],
+          useFactory: (trail: AuditTrail, entries: NewestEntries, clock: Clock, logger: Logger) =>
+            new ConfigurationAuditor(check.variables, { settings, trail, entries, clock, logger }),
         },
       ],
     };

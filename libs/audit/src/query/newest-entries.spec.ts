@@ -31,6 +31,20 @@ describe('NewestEntries', () => {
     expect(await entries.successOf('policy.load')).toMatchObject({ details: { version: 'b' } });
   });
 
+  it('finds what one part of the service recorded behind what another one did', async () => {
+    const entries = log.get(NewestEntries);
+    const others = Array.from({ length: 5 }, (_, nth) => ({
+      ...loaded(`other-${nth}`),
+      actor: { kind: 'system' as const, name: 'another-part' },
+    }));
+    for (const event of others) await log.trail.record(event);
+    expect(await entries.successOf('policy.load', 'issuance-policy')).toMatchObject({
+      details: { version: 'b' },
+    });
+    expect(await entries.successOf('policy.load', 'no-part')).toBeUndefined();
+    await log.trail.record(loaded('b'));
+  });
+
   it('leaves out a row that the log does not have', async () => {
     const superuser = new pg.Client({ connectionString: database.superuserUrl });
     await superuser.connect();

@@ -4,6 +4,9 @@ import { type AuditEntry, tryParseAuditEntry } from '../entry/audit-entry.js';
 import type { AuditAction } from '../trail/audit-event.js';
 import { IS_IN_LOG } from '../verify/retired-entries.js';
 
+/** An action that different parts of the service record has few entries of the others in between. */
+const MAX_EXAMINED = 20;
+
 /** Reads what the log has about the last time that something was done. */
 @Injectable()
 export class NewestEntries {
@@ -12,14 +15,20 @@ export class NewestEntries {
   /**
    * The newest entry of the action with the outcome `success`. Rows that the log does not have are left out.
    *
-   * @returns `undefined` when there is none, or when it is retired
+   * @param actorName of the part of the service that recorded it; absent: whoever did
+   * @returns `undefined` when there is none among the newest 20, or when it is retired
    */
-  async successOf(action: AuditAction): Promise<AuditEntry | undefined> {
-    const [row] = await this.database.query<{ leaf: Buffer }>(
+  async successOf(action: AuditAction, actorName?: string): Promise<AuditEntry | undefined> {
+    const rows = await this.database.query<{ leaf: Buffer }>(
       `SELECT leaf FROM audit_entry WHERE action = $1 AND outcome = 'success' AND ${IS_IN_LOG}
-       ORDER BY entry_index DESC LIMIT 1`,
-      [action],
+       ORDER BY entry_index DESC LIMIT $2`,
+      [action, actorName === undefined ? 1 : MAX_EXAMINED],
     );
-    return row && tryParseAuditEntry(row.leaf);
+    const entries = rows.map(({ leaf }) => tryParseAuditEntry(leaf));
+    return entries.find((entry) => entry && isBy(entry, actorName));
   }
+}
+
+function isBy({ actor }: AuditEntry, name: string | undefined): boolean {
+  return name === undefined || ('name' in actor && actor.name === name);
 }

@@ -33,9 +33,11 @@ export class MemoryAuditTrail extends AuditTrail {
 
 /** The newest entries of a trail in memory: what its events say, without what the log adds to them. */
 export function newestEntriesOf(trail: MemoryAuditTrail): NewestEntries {
-  const successOf: NewestEntries['successOf'] = async (action) => {
-    const isSuccess = (event: AuditEvent): boolean =>
-      event.action === action && event.outcome === 'success';
+  const successOf: NewestEntries['successOf'] = async (action, actorName) => {
+    const isSuccess = ({ actor, ...event }: AuditEvent): boolean =>
+      event.action === action &&
+      event.outcome === 'success' &&
+      (actorName === undefined || ('name' in actor && actor.name === actorName));
     return Promise.resolve(trail.entries.findLast(isSuccess) as AuditEntry | undefined); // see above
   };
   return { successOf } as NewestEntries; // its only method
