@@ -53,6 +53,15 @@ describe('the settings of telemetry', () => {
   });
 
   it.each([
+    [{}, 'acs-identity'],
+    [{ OTEL_RESOURCE_ATTRIBUTES: 'service.name=bank,a=b' }, 'bank'],
+    [{ OTEL_RESOURCE_ATTRIBUTES: 'service.name=' }, 'acs-identity'],
+    [{ OTEL_RESOURCE_ATTRIBUTES: 'service.name=bank', OTEL_SERVICE_NAME: 'own' }, 'own'],
+  ])('name the service by %o as %s', (environment, name) => {
+    expect(settings(environment).serviceName).toBe(name);
+  });
+
+  it.each([
     ['OTEL_EXPORTER_OTLP_ENDPOINT', 'collector:4317'],
     ['OTEL_EXPORTER_OTLP_ENDPOINT', 'https://user:hidden@collector'],
     ['OTEL_EXPORTER_OTLP_TRACES_ENDPOINT', 'collector'],

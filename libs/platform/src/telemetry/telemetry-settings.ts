@@ -25,6 +25,8 @@ const endpoint = z.string().refine(isCollectorAddress, {
 });
 const exporter = inAnyCase(z.enum(['otlp', 'none'], { error: 'must be otlp or none' }));
 
+const DEFAULT_NAME = 'acs-identity';
+
 /** The SDK of OpenTelemetry runs from this version on. */
 const MIN_NODE = [22, 15] as const;
 
@@ -90,8 +92,10 @@ const fields = z
     OTEL_SERVICE_NAME: z
       .string()
       .regex(/^\P{Cc}{1,255}$/u, 'must have 1 to 255 characters, none of control')
-      .default('acs-identity')
-      .describe('service.name of all telemetry')
+      .optional()
+      .describe(
+        'service.name of all telemetry; default: that of OTEL_RESOURCE_ATTRIBUTES, or acs-identity',
+      )
       .meta(STANDARD),
     OTEL_RESOURCE_ATTRIBUTES: pairs('must be key=value, comma-separated, percent-encoded')
       .optional()
@@ -126,6 +130,8 @@ export type TelemetrySettings = SettingsOf<typeof telemetrySettings>;
 
 function valuesOf(variables: z.output<typeof fields>) {
   const { OTEL_SDK_DISABLED: isDisabled, OTEL_EXPORTER_OTLP_ENDPOINT: base } = variables;
+  const attributes = variables.OTEL_RESOURCE_ATTRIBUTES ?? {};
+  const { 'service.name': nameInAttributes = '' } = attributes;
   const address = (own: string | undefined, path: string): string | undefined =>
     isDisabled ? undefined : (own ?? (base && `${base.replace(/\/$/, '')}${path}`));
   return {
@@ -146,8 +152,9 @@ function valuesOf(variables: z.output<typeof fields>) {
     metricsIntervalMs: variables.OTEL_METRIC_EXPORT_INTERVAL,
     sampler: variables.OTEL_TRACES_SAMPLER,
     sampledShare: variables.OTEL_TRACES_SAMPLER_ARG,
-    serviceName: variables.OTEL_SERVICE_NAME,
-    resourceAttributes: variables.OTEL_RESOURCE_ATTRIBUTES ?? {},
+    serviceName:
+      variables.OTEL_SERVICE_NAME ?? (nameInAttributes === '' ? DEFAULT_NAME : nameInAttributes),
+    resourceAttributes: attributes,
     /** What keeps telemetry that the environment asks for from being sent. */
     unusable: [] as readonly SettingsFault[],
   };
