@@ -6,10 +6,30 @@ import { COMMAND_LINE_VARIABLES, serviceSettings } from '#libs/composition';
 import { createProgram } from '../../apps/cli/src/program.js';
 import { repositoryRoot } from '../support/root.js';
 
-const PAGES = globSync(['README.md', 'docs/**/*.md'], { cwd: repositoryRoot }).map((path) => ({
-  path,
-  text: readFileSync(join(repositoryRoot, path), 'utf8'),
-}));
+const pagesOf = (...patterns: string[]): { path: string; text: string }[] =>
+  globSync(patterns, { cwd: repositoryRoot, exclude: ['**/node_modules'] }).map((path) => ({
+    path,
+    text: readFileSync(join(repositoryRoot, path), 'utf8'),
+  }));
+
+const PAGES = pagesOf('README.md', 'docs/**/*.md');
+/** And the pages of packages, programs and samples. */
+const ALL_PAGES = pagesOf('*.md', '{docs,apps,libs,samples,deploy,test}/**/*.md');
+
+const manifestIn = (folder: string): Manifest =>
+  // npm reads it too, and fails without these members.
+  JSON.parse(readFileSync(join(repositoryRoot, folder, 'package.json'), 'utf8')) as Manifest;
+const ROOT = manifestIn('.');
+/** Packages of this repository, which nobody has published. */
+const OWN = (ROOT.workspaces ?? []).map(manifestIn);
+
+interface Manifest {
+  readonly name: string;
+  readonly version: string;
+  readonly workspaces?: readonly string[];
+  readonly dependencies?: Readonly<Record<string, string>>;
+  readonly devDependencies?: Readonly<Record<string, string>>;
+}
 
 /** What the pages name beside our settings and begins as they do: variables of platforms, scripts and examples. */
 const OF_OTHERS = [
@@ -45,7 +65,39 @@ function faultsOf(call: string): string[] {
   return [...(isUnknown ? [word] : []), ...options.filter((option) => !known.includes(option))];
 }
 
+/**
+ * What a command would fetch from the registry under a name that is not registered there, or that this project
+ * has not chosen.
+ */
+function foreignPackagesIn(line: string): string[] {
+  const chosen = Object.keys({ ...ROOT.dependencies, ...ROOT.devDependencies });
+  const runs = [...chosen.map((name) => name.split('/').at(-1) ?? name), 'nest'];
+  const files = OWN.map(
+    ({ name, version }) => `${name.replace('@', '').replace('/', '-')}-${version}.tgz`,
+  );
+  const installed = [...line.matchAll(/\bnpm (?:install|i|add) ([^|;&#)`]+)/g)].flatMap(
+    ([, words = '']) =>
+      words
+        .trim()
+        .split(/\s+/)
+        .filter((word) => !word.startsWith('-') && !chosen.includes(word))
+        .filter((word) => !files.includes(word.replace('./', ''))),
+  );
+  const run = [...line.matchAll(/\b(?:npx|npm exec) ([^\s`]+)/g)].flatMap(([, word = '']) =>
+    word === '--no' || runs.includes(word) ? [] : [word],
+  );
+  return [...installed, ...run];
+}
+
 describe('the pages', () => {
+  it('install and run no package by a name that anybody could publish', () => {
+    const lines = ALL_PAGES.filter(({ path }) => path !== 'CHANGELOG.md').flatMap(
+      ({ path, text }) => codeOf(text).map((line) => ({ path, line })),
+    );
+    expect(lines.filter(({ line }) => /npx|npm install/.test(line)).length).toBeGreaterThan(5);
+    expect(lines.filter(({ line }) => foreignPackagesIn(line).length > 0)).toEqual([]);
+  });
+
   it('name only commands and options of acs-identity that exist', () => {
     let count = 0;
     for (const { path, text } of PAGES) {

@@ -70,12 +70,13 @@ describe('acs-identity', () => {
   it.each([
     [['audit', 'tail', '-n', '1001'], '0 to 1000'],
     [['audit', 'search', '--limit', '0'], '1 to 100000'],
+    [['audit', 'search', '--limit', '-5'], '1 to 100000'],
     [['audit', 'search', '--limit', '100001'], '1 to 100000'],
     [['doctor', '--timeout-seconds', '0'], '1 to 3600'],
     [['audit', 'witness', 'run', '--port', '99999'], '0 to 65535'],
   ])('refuses %s, and says what is allowed', async (args, allowed) => {
     const { code, stderr } = await commandHere(args);
-    expect(stderr).toContain(`It must be ${allowed}.`);
+    expect(stderr).toContain(`It must be a whole number from ${allowed}.`);
     expect(code).toBe(1);
   });
 

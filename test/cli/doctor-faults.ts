@@ -606,6 +606,18 @@ export const PREPARED_FAULTS: readonly PreparedFault[] = [
     fix: /OTEL_TRACES_SAMPLER=parentbased_traceidratio/,
   },
   {
+    code: 'telemetry-setting-unusable',
+    fault: 'the platform has set the protocol of its own collector',
+    prepare: ({ emulator }) => ({
+      environment: {
+        OTEL_EXPORTER_OTLP_ENDPOINT: emulator.controlUrl,
+        OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc',
+      },
+    }),
+    names: /OTEL_EXPORTER_OTLP_PROTOCOL.*gRPC is not supported, so that no telemetry is sent/,
+    fix: /OTEL_SDK_DISABLED=true/,
+  },
+  {
     code: 'sink-failing',
     fault: 'a sink has refused its entries',
     prepare: async (rig) => {

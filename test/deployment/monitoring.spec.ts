@@ -76,6 +76,21 @@ describe('the alerts', () => {
     expect(selectors.length).toBeGreaterThan(0);
   });
 
+  it('watch each metric that metrics.md has a condition for', () => {
+    const blocks = [...read('docs/metrics.md').matchAll(/```promql\n(.*?)```/gs)];
+    const conditions = blocks.flatMap(([, block = '']) =>
+      block
+        .replaceAll(/^#.*$/gm, '')
+        .split('\n\n')
+        .filter((query) => /[<>=] \d|absent/.test(query)),
+    );
+    const namesIn = (expression: string): string[] =>
+      metricsIn(expression).map(({ metric }) => metric);
+    const watched = rules.flatMap(({ expr }) => namesIn(expr));
+    expect(conditions.length).toBeGreaterThan(20);
+    expect(conditions.flatMap(namesIn).filter((metric) => !watched.includes(metric))).toEqual([]);
+  });
+
   it('have a runbook each, and no runbook is without an alert', () => {
     const headings = [...read('docs/alerts.md').matchAll(/^## (\S+)$/gm)].map(
       ([, name = '']) => name,

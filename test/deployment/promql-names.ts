@@ -1,6 +1,6 @@
 const FUNCTIONS_AND_WORDS = new Set(
-  `abs absent and bool by changes count group group_left histogram_quantile ignoring increase max min offset on or
-   rate sum unless vector without`.split(/\s+/),
+  `abs absent and bool by changes count group group_left histogram_quantile ignoring increase max max_over_time min
+   offset on or rate sum time unless vector without`.split(/\s+/),
 );
 const GROUPING = /\b(?:by|on|without|ignoring) \(([^)]*)\)/g;
 const SERIES_OF_HISTOGRAMS = /_(bucket|sum|count)$/;

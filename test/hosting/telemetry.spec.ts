@@ -145,13 +145,22 @@ describe('telemetry', () => {
     expect(receiver.headers['x-key']).toBe(COLLECTOR_KEY);
   });
 
-  it('is loaded where it is configured, and nowhere else', async () => {
+  it('is loaded where it is configured, and not with a protocol that it does not have', async () => {
     expect(output.some((line) => line.includes('loaded file:'))).toBe(true);
     const before = service().logLines.length;
-    const api = await service().addApi();
-    await call(api.url, 'post', '/v1/me/tokens', { token: person.bearer, body: {} });
+    const api = await service().addApi({
+      OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url,
+      OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc',
+    });
+    const options = { token: person.bearer, body: {} };
+    const { status } = await call(api.url, 'post', '/v1/me/tokens', options);
+    expect(status).toBe(200);
     await api.stop();
-    expect(service().logLines.slice(before).join()).not.toContain('loaded file:');
+    const lines = service().logLines.slice(before);
+    expect(
+      lines.filter((line) => line.includes('OTEL_EXPORTER_OTLP_PROTOCOL must be')),
+    ).toHaveLength(1);
+    expect(lines.join()).not.toContain('loaded file:');
   });
 
   it('harms no request and no shutdown when the collector is down or does not answer', async () => {

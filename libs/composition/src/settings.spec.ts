@@ -38,7 +38,6 @@ describe('the settings of the service', () => {
     ['HOST', 'localhost 3000', 'must be a host name or an IP address'],
     ['HOST', '[::1]', 'must be a host name or an IP address'],
     ['DATABASE_ENTRA_SCOPE', 'pass word', 'must be an https address that ends in /.default'],
-    ['OTEL_SERVICE_NAME', 'x'.repeat(256), 'must have 1 to 255 characters, none of control'],
     ['AUDIT_HOME_TENANT', 'x'.repeat(257), 'must have at most 256 characters'],
   ])('refuse %s=%s', (variable, value, problem) => {
     expect(faultsOf({ [variable]: value })).toEqual([`${variable} ${problem}`]);
@@ -86,6 +85,17 @@ describe('the settings of the service', () => {
     ]);
   });
 
+  it('start without telemetry, and say so, when a variable of OpenTelemetry is unusable', () => {
+    const environment = {
+      OTEL_EXPORTER_OTLP_ENDPOINT: 'http://otel.service.k8se-apps:4317/',
+      OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc',
+    };
+    expect(faultsOf(environment)).toEqual([]);
+    expect(adviceOn(environment)).toEqual([
+      expect.stringMatching(/^telemetry-setting-unusable OTEL_EXPORTER_OTLP_PROTOCOL .*is sent/),
+    ]);
+  });
+
   it('take an emulator of Key Vault on this machine without a remark', () => {
     expect(adviceOn({ KEY_VAULT_VERIFY_CHALLENGE_RESOURCE: 'false' })).toEqual([]);
   });
@@ -95,13 +105,12 @@ describe('the settings of the service', () => {
     expect(
       faultsOf({
         ...{ ENTRA_TENANT_ID: `"${ENTRA_TENANT_ID}"`, ENTRA_AUDIENCE: `${ENTRA_AUDIENCE}\r` },
-        ...{ NO_PROXY: '"a,b"', OTEL_EXPORTER_OTLP_HEADERS: "'authorization=x'" },
+        ...{ NO_PROXY: '"a,b"' },
       }).sort(),
     ).toEqual([
       'ENTRA_AUDIENCE ends with a carriage return',
       'ENTRA_TENANT_ID has quotes around its value',
       'NO_PROXY has quotes around its value',
-      'OTEL_EXPORTER_OTLP_HEADERS has quotes around its value',
     ]);
   });
 

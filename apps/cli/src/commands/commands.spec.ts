@@ -1,6 +1,7 @@
 import { glob, readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import { wholeNumber, wholeNumberFrom } from './options.js';
 
 const folder = fileURLToPath(new URL('./', import.meta.url));
 
@@ -21,5 +22,24 @@ describe('the definitions of the commands', () => {
         './audit-health.js',
       ]),
     );
+  });
+});
+
+describe('the number of an option', () => {
+  it.each(['-5', '1.5', 'x', '', '1e3', '1234567890123456'])(
+    '%o is refused with its bounds',
+    (text) => {
+      expect(() => wholeNumber(text)).toThrow(
+        'It must be a whole number from 0 to 999999999999999.',
+      );
+      expect(() => wholeNumberFrom(1, 100)(text)).toThrow(
+        'It must be a whole number from 1 to 100.',
+      );
+    },
+  );
+
+  it('is taken within its bounds', () => {
+    expect([wholeNumber('0'), wholeNumberFrom(1, 100)('100')]).toEqual([0, 100]);
+    expect(() => wholeNumberFrom(1, 100)('101')).toThrow('from 1 to 100.');
   });
 });

@@ -2,6 +2,9 @@ import { userInfo } from 'node:os';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 
 /** `--database-url`, for the role that the command needs. */
+/** More digits are not exact as numbers. */
+const MOST = 999_999_999_999_999;
+
 export function databaseOption(
   variable = 'DATABASE_URL',
   role = 'the role that the api works as',
@@ -26,16 +29,15 @@ export function yesOption(): Option {
 
 /** Parses the value of an option. */
 export function wholeNumber(text: string): number {
-  if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError('It must be a whole number.');
-  return Number(text);
+  return wholeNumberFrom(0, MOST)(text);
 }
 
-/** The same, of an option with bounds. */
+/** The same, of an option with bounds, which are inclusive. */
 export function wholeNumberFrom(least: number, most: number): (text: string) => number {
   return (text) => {
-    const value = wholeNumber(text);
-    if (value < least || value > most) {
-      throw new InvalidArgumentError(`It must be ${least} to ${most}.`);
+    const value = Number(text);
+    if (!/^\d+$/.test(text) || value < least || value > most) {
+      throw new InvalidArgumentError(`It must be a whole number from ${least} to ${most}.`);
     }
     return value;
   };

@@ -180,6 +180,11 @@ export const FINDINGS = {
     meaning: 'Another share of the requests is traced than the settings seem to say.',
     fix: 'set OTEL_TRACES_SAMPLER=parentbased_traceidratio together with OTEL_TRACES_SAMPLER_ARG',
   },
+  'telemetry-setting-unusable': {
+    meaning:
+      'No telemetry is sent, because a variable of OpenTelemetry has a value that the service can not use.',
+    fix: 'correct or remove the variable, or set OTEL_SDK_DISABLED=true',
+  },
   'key-vault-unavailable': {
     meaning: 'Key Vault answers, but gives no secret.',
     fix: 'check KEY_VAULT_URL and the state of the vault in the Azure portal; repeat later if it throttles',

@@ -12,7 +12,8 @@ export interface Advice {
     | 'protection-off'
     | 'secret-shared'
     | 'telemetry-endpoint-wrong'
-    | 'telemetry-sampling-wrong';
+    | 'telemetry-sampling-wrong'
+    | 'telemetry-setting-unusable';
   readonly variable: string;
   readonly problem: string;
   readonly fix: string;

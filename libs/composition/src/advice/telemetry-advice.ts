@@ -7,7 +7,15 @@ const SIGNAL_PATH = /\/v1\/(traces|metrics|logs)\/?$/;
 const GRPC_PORT = '4317';
 
 export function adviceOnTelemetry(settings: TelemetrySettings): Advice[] {
-  return [...adviceOnAddresses(settings), ...adviceOnSampling(settings)];
+  return [
+    ...settings.unusable.map(({ variable, problem }) => ({
+      ...{ code: 'telemetry-setting-unusable' as const, variable },
+      problem: `${problem}, so that no telemetry is sent`,
+      fix: 'correct it or leave it out, or set OTEL_SDK_DISABLED=true',
+    })),
+    ...adviceOnAddresses(settings),
+    ...adviceOnSampling(settings),
+  ];
 }
 
 function adviceOnSampling({ tracesUrl, sampler, sampledShare }: TelemetrySettings): Advice[] {

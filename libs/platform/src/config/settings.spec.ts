@@ -99,6 +99,33 @@ describe('readSettings', () => {
   });
 });
 
+describe('settings that the service can do without', () => {
+  const greeting = defineSettings(
+    'greeting',
+    z.object({ MAIL_GREETING: integer(1, 3).prefault('1').describe('number of a greeting') }),
+    ({ MAIL_GREETING }) => ({ greeting: MAIL_GREETING, problems: [] as string[] }),
+    (faults) => ({ greeting: 0, problems: faults.map(({ problem }) => problem) }),
+  );
+
+  it.each([
+    ['hunter2', 'must be a whole number from 1 to 3'],
+    ['"2"', 'has quotes around its value'],
+  ])('have no fault with %s, but values without it', (value, problem) => {
+    const environment = { MAIL_HOST: 'post.example', MAIL_GREETING: value };
+    const check = checkEnvironment([mail, greeting], environment);
+    expect(check.faults).toEqual([]);
+    expect(check.values.get(greeting.key)).toEqual({ greeting: 0, problems: [problem] });
+    expect(check.variables).toEqual({ MAIL_HOST: 'post.example' });
+  });
+
+  it('still have the faults of names that are nearly theirs', () => {
+    const environment = { MAIL_HOST: 'post.example', MAIL_GREETNIG: '1' };
+    expect(checkEnvironment([mail, greeting], environment).faults).toMatchObject([
+      { variable: 'MAIL_GREETNIG' },
+    ]);
+  });
+});
+
 describe('checkEnvironment', () => {
   const link = { MAIL_SERVICE_HOST: '10.0.0.12', MAIL_PORT: 'tcp://10.0.0.12:25' };
 

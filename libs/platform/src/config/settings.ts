@@ -18,7 +18,15 @@ export interface Settings<S extends z.ZodType = z.ZodType> {
   readonly schema: S;
   /** The variables that the schema reads, with their descriptions. */
   readonly variables: readonly Variable[];
+  /** Where the service can do without the module: the values if variables are unusable, which then are ignored. */
+  readonly withFaults?: WithFaults<z.output<S>>;
 }
+
+/** Gives values in place of those that have faults. @param environment every variable that is set */
+export type WithFaults<V> = (
+  faults: readonly SettingsFault[],
+  environment: Readonly<Record<string, string>>,
+) => V;
 
 /** The values of a module's settings. */
 export type SettingsOf<T> = T extends Settings<infer S> ? Readonly<z.output<S>> : never;
@@ -49,7 +57,7 @@ export interface SettingsFault {
 export interface EnvironmentCheck {
   /** The values of each module by its key; incomplete if there are faults. */
   readonly values: ReadonlyMap<symbol, unknown>;
-  /** The environment without empty variables and Kubernetes' links to Services. */
+  /** The environment without empty variables, Kubernetes' links to Services and unusable values that are ignored. */
   readonly variables: Readonly<Record<string, string>>;
   /** What prevents a start. */
   readonly faults: readonly SettingsFault[];
@@ -77,11 +85,14 @@ export class InvalidSettings extends Error {
  *
  * @param fields one schema with a description for each variable; an empty variable counts as not set
  * @param shape turns the variables into the values that the module injects
+ * @param withFaults where the service can do without the module: its values if variables are unusable. They are no
+ *   faults then, except misspelled names, and the module has to report them.
  */
 export function defineSettings<F extends z.core.$ZodLooseShape, V>(
   name: string,
   fields: z.ZodObject<F>,
   shape: (variables: z.output<z.ZodObject<F>>) => V,
+  withFaults?: WithFaults<V>,
 ): Settings<z.ZodType<V>> {
   return {
     key: Symbol(`settings of ${name}`),
@@ -90,6 +101,7 @@ export function defineSettings<F extends z.core.$ZodLooseShape, V>(
     variables: Object.entries<z.core.$ZodType>(fields.shape).map(([variable, field]) =>
       describe(variable, field),
     ),
+    ...(withFaults && { withFaults }),
   };
 }
 
@@ -129,34 +141,31 @@ export function checkEnvironment(
   const known = modules.flatMap(({ variables }) => variables);
   const names = known.map(({ name }) => name);
   const { others, links } = separateServiceLinks(withoutEmpty(environment), new Set(names));
-  const { present, faults } = withoutWrapping(others, known);
+  const { present, wrapped } = withoutWrapping(others, known);
   const shared = known.filter(({ isShared }) => isShared).map(({ name }) => name);
   const own = names.filter((name) => !shared.includes(name));
   const misspelled = misspelledNames(Object.keys(present), own, [...otherNames, ...shared]);
-  faults.push(
-    ...misspelled.map(({ name, similar }) => ({
-      variable: name,
-      problem: 'is not a variable of this service',
-      fix: `use ${similar.join(' or ')}, or remove it`,
-    })),
-  );
+  const faults: SettingsFault[] = misspelled.map(({ name, similar }) => ({
+    variable: name,
+    problem: 'is not a variable of this service',
+    fix: `use ${similar.join(' or ')}, or remove it`,
+  }));
   const values = new Map<symbol, unknown>();
-  for (const { key, name, schema } of modules) {
-    // Settings are parsed once: to compile their schemas would take longer than to parse them.
-    const result = schema.safeParse(present, { jitless: true });
-    if (result.success) {
-      values.set(key, result.data);
+  const unusable = new Set<string>();
+  for (const settings of modules) {
+    const { key, variables, withFaults } = settings;
+    const { value, invalid } = parsed(settings, present, known);
+    const ofModule = wrapped.filter(({ variable }) =>
+      variables.some(({ name }) => name === variable),
+    );
+    const found = [...ofModule, ...invalid];
+    if (found.length === 0 || !withFaults) {
+      if (invalid.length === 0) values.set(key, value);
+      faults.push(...found);
       continue;
     }
-    for (const issue of result.error.issues) {
-      const variable = String(issue.path[0] ?? name);
-      const declared = known.find((candidate) => candidate.name === variable);
-      faults.push({
-        variable,
-        problem: variable in present ? issue.message : 'is not set',
-        fix: declared?.description ?? `see the settings of ${name}`,
-      });
-    }
+    values.set(key, withFaults(found, present));
+    for (const { variable } of found) unusable.add(variable);
   }
   const ignored = [...otherNames, ...misspelled.map(({ name }) => name)];
   const similar = lookalikes(Object.keys(present), names, ignored);
@@ -166,10 +175,31 @@ export function checkEnvironment(
   );
   return {
     values,
-    variables: present,
+    variables: Object.fromEntries(Object.entries(present).filter(([name]) => !unusable.has(name))),
     faults,
     remarks: [...remarkOnNames(similar), ...remarkOnLinks(remarkable)],
   };
+}
+
+/** The values of one module, or what is wrong with its variables. @param known the variables of all modules */
+function parsed(
+  { name, schema }: Settings,
+  present: Readonly<Record<string, string>>,
+  known: readonly Variable[],
+): { value?: unknown; invalid: readonly SettingsFault[] } {
+  // Settings are parsed once: to compile their schemas would take longer than to parse them.
+  const result = schema.safeParse(present, { jitless: true });
+  if (result.success) return { value: result.data, invalid: [] };
+  const invalid = result.error.issues.map((issue) => {
+    const variable = String(issue.path[0] ?? name);
+    const declared = known.find((candidate) => candidate.name === variable);
+    return {
+      variable,
+      problem: variable in present ? issue.message : 'is not set',
+      fix: declared?.description ?? `see the settings of ${name}`,
+    };
+  });
+  return { invalid };
 }
 
 const QUOTED = /^(["'])(.*)\1$/s;
@@ -181,8 +211,8 @@ const QUOTED = /^(["'])(.*)\1$/s;
 function withoutWrapping(
   environment: Readonly<Record<string, string>>,
   known: readonly Variable[],
-): { present: Record<string, string>; faults: SettingsFault[] } {
-  const faults: SettingsFault[] = [];
+): { present: Record<string, string>; wrapped: readonly SettingsFault[] } {
+  const wrapped: SettingsFault[] = [];
   const present: Record<string, string> = { ...environment };
   for (const { name: variable, isVerbatim } of known) {
     const given = environment[variable];
@@ -190,20 +220,20 @@ function withoutWrapping(
     const line = given.replace(/\r+$/, '');
     const [, , quoted] = (isVerbatim ? undefined : QUOTED.exec(line.trim())) ?? [];
     if (line !== given)
-      faults.push({
+      wrapped.push({
         variable,
         problem: 'ends with a carriage return',
         fix: 'save the file that sets it with line ends of Unix (LF)',
       });
     if (quoted !== undefined)
-      faults.push({
+      wrapped.push({
         variable,
         problem: 'has quotes around its value',
         fix: 'leave the quotes out: what reads the file that sets it, as docker run --env-file does, takes them for a part of the value',
       });
     present[variable] = quoted ?? line;
   }
-  return { present: withoutEmpty(present), faults };
+  return { present: withoutEmpty(present), wrapped };
 }
 
 function withoutEmpty(

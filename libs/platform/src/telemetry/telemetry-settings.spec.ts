@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { checkEnvironment, InvalidSettings, readSettings } from '../config/settings.js';
+import { checkEnvironment, readSettings } from '../config/settings.js';
 import { telemetrySettings, type TelemetrySettings } from './telemetry-settings.js';
 
 function settings(environment: Record<string, string>): TelemetrySettings {
@@ -53,18 +53,62 @@ describe('the settings of telemetry', () => {
   });
 
   it.each([
+    [{}, 'acs-identity'],
+    [{ OTEL_RESOURCE_ATTRIBUTES: 'service.name=bank,a=b' }, 'bank'],
+    [{ OTEL_RESOURCE_ATTRIBUTES: 'service.name=' }, 'acs-identity'],
+    [{ OTEL_RESOURCE_ATTRIBUTES: 'service.name=bank', OTEL_SERVICE_NAME: 'own' }, 'own'],
+  ])('name the service by %o as %s', (environment, name) => {
+    expect(settings(environment).serviceName).toBe(name);
+  });
+
+  it.each([
     ['OTEL_EXPORTER_OTLP_ENDPOINT', 'collector:4317'],
     ['OTEL_EXPORTER_OTLP_ENDPOINT', 'https://user:hidden@collector'],
+    ['OTEL_EXPORTER_OTLP_TRACES_ENDPOINT', 'collector'],
+    ['OTEL_EXPORTER_OTLP_METRICS_ENDPOINT', 'collector'],
     ['OTEL_EXPORTER_OTLP_PROTOCOL', 'grpc'],
+    ['OTEL_EXPORTER_OTLP_COMPRESSION', 'zstd'],
+    ['OTEL_EXPORTER_OTLP_TIMEOUT', '10s'],
     ['OTEL_EXPORTER_OTLP_HEADERS', 'hidden'],
+    ['OTEL_EXPORTER_OTLP_HEADERS', '"x-key=hidden"'],
+    ['OTEL_TRACES_EXPORTER', 'console,otlp'],
+    ['OTEL_METRICS_EXPORTER', 'prometheus'],
+    ['OTEL_METRIC_EXPORT_INTERVAL', '1'],
     ['OTEL_TRACES_SAMPLER', 'jaeger_remote'],
     ['OTEL_TRACES_SAMPLER_ARG', '10%'],
+    ['OTEL_SERVICE_NAME', 'x'.repeat(256)],
     ['OTEL_RESOURCE_ATTRIBUTES', 'a=%zz'],
-  ])('refuse %s=%s, without repeating the value', (name, value) => {
-    expect(() => settings({ [name]: value })).toThrow(InvalidSettings);
-    const [fault] = checkEnvironment([telemetrySettings], { [name]: value }).faults;
-    expect(fault?.variable).toBe(name);
-    expect(JSON.stringify(fault)).not.toContain('hidden');
+    ['OTEL_SDK_DISABLED', '0'],
+  ])('ignore %s=%s, name it without its value, and send nothing', (name, value) => {
+    const check = checkEnvironment([telemetrySettings], { ...endpoint, [name]: value });
+    expect(check.faults).toEqual([]);
+    expect(check.variables).not.toHaveProperty(name);
+    const read = check.values.get(telemetrySettings.key) as TelemetrySettings; // by its own schema
+    expect(read).toMatchObject({ tracesUrl: undefined, metricsUrl: undefined });
+    expect(read.unusable.map(({ variable }) => variable)).toEqual([name]);
+    expect(JSON.stringify(read)).not.toContain('hidden');
+  });
+
+  it.each<Record<string, string>>([
+    { IDENTITY_ENDPOINT: 'http://localhost:42356/msi/token' },
+    { ...endpoint, OTEL_SDK_DISABLED: 'True' },
+    { ...endpoint, OTEL_TRACES_EXPORTER: 'none', OTEL_METRICS_EXPORTER: 'None' },
+  ])('name nothing where nothing would be sent anyway: %o', (environment) => {
+    const injected = { OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc', OTEL_TRACES_SAMPLER: 'xray' };
+    expect(settings({ ...environment, ...injected })).toMatchObject({
+      ...{ tracesUrl: undefined, metricsUrl: undefined, unusable: [] },
+    });
+  });
+
+  it('read names of values in any case', () => {
+    const read = settings({
+      ...{ ...endpoint, OTEL_TRACES_EXPORTER: 'None', OTEL_TRACES_SAMPLER: 'ALWAYS_ON' },
+      ...{ OTEL_EXPORTER_OTLP_PROTOCOL: 'HTTP/JSON', OTEL_EXPORTER_OTLP_COMPRESSION: 'Gzip' },
+    });
+    expect(read).toMatchObject({
+      ...{ tracesUrl: undefined, metricsUrl: 'http://collector:4318/v1/metrics', unusable: [] },
+      ...{ protocol: 'http/json', isCompressed: true, sampler: 'always_on' },
+    });
   });
 
   it('take no variable of OpenTelemetry for a misspelled one', () => {

@@ -12,6 +12,7 @@ import { OtlpSender, type OtlpTarget } from './otlp-sender.js';
 /** Pauses take no time and are remembered. */
 class EagerClock extends Clock {
   readonly pauses: number[] = [];
+  onPause: () => void = () => undefined;
   #nowMs = 0;
 
   now(): number {
@@ -22,9 +23,11 @@ class EagerClock extends Clock {
     return this.#nowMs;
   }
 
-  async sleep(delayMs: number): Promise<void> {
+  async sleep(delayMs: number, signal?: AbortSignal): Promise<void> {
     this.pauses.push(delayMs);
     this.#nowMs += delayMs;
+    this.onPause();
+    signal?.throwIfAborted();
     return Promise.resolve();
   }
 }
@@ -84,6 +87,55 @@ describe('OtlpSender', () => {
     expect(await sender.send(content)).toBe(true);
     expect(clock.pauses).toEqual([2_000, 2_000]);
     expect(logger.lines).toEqual([]);
+  });
+
+  it('repeats a delivery for as long as it may take', async () => {
+    const { sender, clock, logger } = await collector(
+      (_request, response) => {
+        response.writeHead(503).end();
+      },
+      { timeoutMs: 12_000 },
+    );
+    expect(await sender.send(content)).toBe(false);
+    expect(clock.pauses).toEqual([1_000, 2_000, 4_000, 4_000]);
+    expect(logger.lines[0]?.fields).toMatchObject({ reason: 'status 503' });
+  });
+
+  it('repeats a delivery whose connection the collector closes', async () => {
+    let requests = 0;
+    const { sender, clock, logger } = await collector((request, response) => {
+      requests += 1;
+      if (requests < 3) request.socket.destroy();
+      else response.end();
+    });
+    expect(await sender.send(content)).toBe(true);
+    expect(clock.pauses).toEqual([1_000, 2_000]);
+    expect(logger.lines).toEqual([]);
+  });
+
+  it('tries once more when it ends, and then each delivery once', async () => {
+    let requests = 0;
+    const { sender, clock, logger } = await collector((_request, response) => {
+      requests += 1;
+      if (requests === 1) sender.end();
+      response.writeHead(503).end();
+    });
+    expect(await sender.send(content)).toBe(false);
+    expect(await sender.send(content)).toBe(false);
+    expect(requests).toBe(3);
+    expect(clock.pauses).toEqual([]);
+    expect(logger.lines).toHaveLength(1);
+  });
+
+  it('ends a pause when it ends', async () => {
+    const { sender, clock } = await collector((_request, response) => {
+      response.writeHead(503).end();
+    });
+    clock.onPause = () => {
+      sender.end();
+    };
+    expect(await sender.send(content)).toBe(false);
+    expect(clock.pauses).toEqual([1_000]);
   });
 
   it('does not wait for longer than a delivery may take', async () => {
@@ -178,10 +230,11 @@ describe('OtlpSender', () => {
     },
   );
 
-  it('takes a collector that is down for one that does not accept', async () => {
-    const { sender, logger, stop } = await collector(() => undefined);
+  it('takes a collector that stays down for one that does not accept', async () => {
+    const { sender, clock, logger, stop } = await collector(() => undefined);
     stop();
     expect(await sender.send(content)).toBe(false);
+    expect(clock.pauses).toEqual([1_000, 2_000]);
     expect(logger.lines[0]?.fields).toMatchObject({
       reason: expect.stringMatching(/gave no answer \(ECONNREFUSED\): check its address/) as string,
     });

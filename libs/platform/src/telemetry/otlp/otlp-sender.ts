@@ -9,6 +9,7 @@ const compress = promisify(gzip);
 
 /** The receiver may take the same delivery later: OTLP specification, "Retryable response codes". */
 const RETRYABLE: ReadonlySet<number> = new Set([429, 502, 503, 504]);
+/** The last one is repeated. */
 const BACK_OFF_MS = [1_000, 2_000, 4_000];
 
 export interface OtlpTarget {
@@ -27,10 +28,13 @@ export interface OtlpTarget {
   readonly timeoutMs: number;
 }
 
-interface Answer {
-  readonly status: number;
-  readonly retryAfterMs: number | undefined;
-  readonly rejectedCount: number;
+interface Attempt {
+  /** Why the delivery was not accepted. */
+  readonly fault?: string;
+  /** Whether the receiver may accept it later. */
+  readonly isRetryable?: boolean;
+  /** When, if it said so. */
+  readonly retryAfterMs?: number | undefined;
 }
 
 export interface OtlpSenderDependencies {
@@ -40,12 +44,14 @@ export interface OtlpSenderDependencies {
 }
 
 /**
- * Delivers telemetry to a collector by OTLP over HTTP. What can't be delivered in time is dropped: telemetry
- * never fails a request, and an outage has one line in the log at its start and one at its end.
+ * Delivers telemetry to a collector by OTLP over HTTP. A delivery that is deferred, or whose connection fails, is
+ * repeated (OTLP specification, "OTLP/HTTP Connection"). What can't be delivered in time is dropped: telemetry never
+ * fails a request, and an outage has one line in the log at its start and one at its end.
  */
 export class OtlpSender {
   readonly #origin: string;
   readonly #path: string;
+  readonly #ending = new AbortController();
   #lost = 0;
 
   constructor(
@@ -57,11 +63,14 @@ export class OtlpSender {
     this.#path = pathname;
   }
 
+  /** Ends the pauses of deliveries that are repeated. Each has one more attempt, and later ones have one. */
+  end(): void {
+    this.#ending.abort();
+  }
+
   /** Never rejects. @returns whether the receiver has accepted it */
   async send(content: Uint8Array): Promise<boolean> {
-    const fault = await this.#deliver(content).catch((error: unknown) =>
-      noAnswerFrom(new URL(this.#origin).host, error, isTimeout(error)),
-    );
+    const fault = await this.#deliver(content);
     const { logger } = this.dependencies;
     const { signal } = this.target;
     if (fault === undefined) {
@@ -87,21 +96,34 @@ export class OtlpSender {
     const signal = AbortSignal.timeout(timeoutMs);
     const endsAt = clock.monotonicNow() + timeoutMs;
     for (let attempt = 0; ; attempt += 1) {
-      const answer = await this.#post(body, signal);
-      if (answer.status < 300)
-        return answer.rejectedCount > 0
-          ? `the collector rejected ${answer.rejectedCount}`
-          : undefined;
-      const backOffMs = BACK_OFF_MS[attempt];
-      const pauseMs = answer.retryAfterMs ?? backOffMs;
-      const isWorthwhile = RETRYABLE.has(answer.status) && backOffMs !== undefined;
-      if (!isWorthwhile || pauseMs === undefined || clock.monotonicNow() + pauseMs > endsAt)
-        return `status ${answer.status}`;
-      await clock.sleep(pauseMs, signal);
+      const isLast = this.#ending.signal.aborted;
+      const { fault, isRetryable, retryAfterMs } = await this.#attempt(body, signal);
+      if (fault === undefined || isLast || !isRetryable) return fault;
+      const pauseMs = retryAfterMs ?? BACK_OFF_MS[attempt] ?? BACK_OFF_MS.at(-1) ?? 0;
+      if (clock.monotonicNow() + pauseMs > endsAt) return fault;
+      await this.#pause(pauseMs);
     }
   }
 
-  async #post(body: Uint8Array, signal: AbortSignal): Promise<Answer> {
+  async #pause(pauseMs: number): Promise<void> {
+    const { signal } = this.#ending;
+    if (signal.aborted) return;
+    await this.dependencies.clock.sleep(pauseMs, signal).catch((error: unknown) => {
+      if (!signal.aborted) throw error;
+    });
+  }
+
+  async #attempt(body: Uint8Array, signal: AbortSignal): Promise<Attempt> {
+    try {
+      return await this.#post(body, signal);
+    } catch (error) {
+      const isLate = isTimeout(error);
+      const fault = noAnswerFrom(new URL(this.#origin).host, error, isLate);
+      return { fault, isRetryable: !isLate };
+    }
+  }
+
+  async #post(body: Uint8Array, signal: AbortSignal): Promise<Attempt> {
     const { headers, contentType, isCompressed } = this.target;
     const response = await this.dependencies.dispatcher.request({
       origin: this.#origin,
@@ -116,11 +138,15 @@ export class OtlpSender {
       signal,
     });
     const bytes = await response.body.bytes();
-    const seconds = Number(response.headers['retry-after'] ?? NaN);
-    const retryAfterMs = Number.isFinite(seconds) ? Math.max(0, seconds * 1000) : undefined;
+    const { statusCode: status } = response;
+    if (status >= 300) {
+      const seconds = Number(response.headers['retry-after'] ?? NaN);
+      const retryAfterMs = Number.isFinite(seconds) ? Math.max(0, seconds * 1000) : undefined;
+      return { fault: `status ${status}`, isRetryable: RETRYABLE.has(status), retryAfterMs };
+    }
     const isReadable = String(response.headers['content-type']).startsWith(contentType);
     const rejectedCount = isReadable ? this.#rejectedIn(bytes) : 0;
-    return { status: response.statusCode, retryAfterMs, rejectedCount };
+    return rejectedCount > 0 ? { fault: `the collector rejected ${rejectedCount}` } : {};
   }
 
   /** 0 of an answer that can't be read: its status has accepted everything. */

@@ -99,6 +99,7 @@ function sendTraces(
   return async () => {
     trace.disable();
     context.disable();
+    sender.end();
     await provider.shutdown();
   };
 }
@@ -133,6 +134,7 @@ function sendMetrics(
   });
   task.start();
   return async () => {
+    sender.end();
     await task.stop();
     clients.stop();
     await send();
