@@ -187,7 +187,7 @@ const FLOWS: Readonly<Record<string, Flow>> = {
     },
   },
   'trust-changed': {
-    fires: [async () => restart({ IDENTITY_LINK_TENANTS: service().emulator.tenantId })],
+    fires: [async () => restart({ TRUSTED_PROXIES: '127.0.0.0/8, 10.0.0.0/8' })],
     silent: async () => restart({ ACS_TIMEOUT_MS: '4000' }),
   },
   'policy-changed': {

@@ -332,7 +332,7 @@ export const STORIES: Readonly<Record<string, Story>> = {
     // Too few; as many over a longer time; single identities; many administrators.
     silent: () => [
       ...times(99, () => listed('identity.read')),
-      ...times(120, (nth) =>
+      ...times(120, () =>
         from('198.51.100.1', { ...listed('identity.read'), details: { found: 1 } }),
       ),
       61,
