@@ -15,7 +15,7 @@ export class NewestEntries {
   /**
    * The newest entry of the action with the outcome `success`. Rows that the log does not have are left out.
    *
-   * @param actorName of the part of the service that recorded it; absent: whoever did
+   * @param actorName of the part of the service that recorded it; absent: of any part
    * @returns `undefined` when there is none among the newest 20, or when it is retired
    */
   async successOf(action: AuditAction, actorName?: string): Promise<AuditEntry | undefined> {
