@@ -79,15 +79,15 @@ describe('usePageFocus', () => {
     expect(document.activeElement).toBe(document.body);
     focus('Overview');
     await show({ page: 'Search' });
-    expect(document.activeElement?.tagName).toBe('MAIN');
+    expect(document.activeElement.tagName).toBe('MAIN');
   });
 
   it('leaves it to a field of the new page, and to what is still there', async () => {
     const show = await shower();
     await show({ page: 'Trace' });
-    expect(document.activeElement?.id).toBe('Trace');
+    expect(document.activeElement.id).toBe('Trace');
     focus('search');
     await show({ page: 'Search' });
-    expect(document.activeElement?.id).toBe('search');
+    expect(document.activeElement.id).toBe('search');
   });
 });
