@@ -18,7 +18,7 @@ type Details = NonNullable<AuditEntry['details']>;
 const MAX_DETAIL_LENGTH = 64;
 /** Values of a list among the details. */
 const MAX_LIST_LENGTH = 2;
-/** Of a communication identity: it ends in what tells it from the others of its resource. */
+/** Of a communication identity: its end is what the others of its resource do not have. */
 const MAX_COMMUNICATION_ID_LENGTH = 128;
 
 /**

@@ -91,7 +91,7 @@ export class EntryCounter {
     return { counts: await this.#byDimension(steps.flat(), window.dimensions), through };
   }
 
-  /** Where a step ends: at the first entry of a time, so that the time tells what is counted from the rest. */
+  /** Where a step ends: at the first entry of a time, so that the time separates what is counted from the rest. */
   async #endOfStep({ first, end: wanted }: Step, end: number): Promise<StepEnd> {
     const time = wanted < end ? await this.entries.timeOf(wanted) : undefined;
     if (!time) return { index: end };
