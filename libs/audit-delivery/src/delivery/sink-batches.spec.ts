@@ -77,6 +77,7 @@ const READ_BY_DETECTIONS = {
   'entry.details.targetSubject': `${GUID}5`,
   'entry.details.invitation': `${GUID}6`,
   'entry.details.route': 'entries',
+  'entry.details.trustChanged': ['TRUSTED_ISSUERS', 'IDENTITY_LINK_TENANTS'],
   'personal.clientAddress': '2001:db8:1:2:3:4:5:6',
   'personal.clientNetwork': '2001:db8:1:2::/64',
 } as const;
