@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { appendFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
@@ -96,17 +96,23 @@ describe('acs-identity audit', () => {
 });
 
 describe('acs-identity audit export', () => {
-  it.each(['ndjson', 'csv'])('continues from the cursor file, in %s', async (format) => {
-    const output = inFolder(`export.${format}`);
-    const cursor = inFolder(`cursor.${format}`);
-    const args = ['export', '--format', format, '--output', output, '--cursor-file', cursor];
-    for (let run = 0; run < 2; run += 1) expect((await audit(args)).code).toBe(0);
-    const lines = (await readFile(output, 'utf8')).trimEnd().split('\n');
-    const entries = format === 'csv' ? lines.slice(1) : lines;
-    const indexes = entries.map((line) => Number(/^(?:\{"index":|")(\d+)/.exec(line)?.[1]));
-    expect(indexes).toEqual(indexes.map((_, nth) => nth));
-    expect(Number(await readFile(cursor, 'utf8'))).toBe(indexes.length);
-  });
+  it.each(['ndjson', 'csv'])(
+    'continues from the cursor file, behind the last whole line, in %s',
+    async (format) => {
+      const output = inFolder(`export.${format}`);
+      const cursor = inFolder(`cursor.${format}`);
+      const args = ['export', '--format', format, '--output', output, '--cursor-file', cursor];
+      expect((await audit(args)).code).toBe(0);
+      // As a full disk or a killed process leaves it.
+      await appendFile(output, '{"index":60');
+      expect((await audit(args)).code).toBe(0);
+      const lines = (await readFile(output, 'utf8')).trimEnd().split('\n');
+      const entries = format === 'csv' ? lines.slice(1) : lines;
+      const indexes = entries.map((line) => Number(/^(?:\{"index":|")(\d+)/.exec(line)?.[1]));
+      expect(indexes).toEqual(indexes.map((_, nth) => nth));
+      expect(Number(await readFile(cursor, 'utf8'))).toBe(indexes.length);
+    },
+  );
 
   it('writes the entries that match, and continues among them', async () => {
     const [output, cursor] = [inFolder('alice.ndjson'), inFolder('alice.cursor')];

@@ -1523,7 +1523,7 @@ export interface components {
             }[];
             /**
              * Format: date-time
-             * @description All entries before this time were counted: the end of the window, or an earlier time when counting took too long. Then continue with it as `from`.
+             * @description All entries before this time were counted: the end of the window, or an earlier time when counting took too long. Then continue with it as `from`. In a window that is not over, the time of the newest entry, which is counted too.
              */
             countedThrough: string;
             previous?: components["schemas"]["AuditStatisticsWindow"];
@@ -1549,7 +1549,7 @@ export interface components {
             }[];
             /**
              * Format: date-time
-             * @description All entries before this time were counted: the end of the window, or an earlier time when counting took too long. Then continue with it as `from`.
+             * @description All entries before this time were counted: the end of the window, or an earlier time when counting took too long. Then continue with it as `from`. In a window that is not over, the time of the newest entry, which is counted too.
              */
             countedThrough: string;
         };

@@ -45,6 +45,8 @@ export function keyboardSpecs(rig: ConsoleRig): void {
     expect(new URL(page.url()).hash).toContain('outcome=denied');
     expect(await page.locator(`${ROW}:not(:has(.outcome.is-denied))`).count()).toBe(0);
     expect(keys.count).toBe(4);
+    await page.waitForSelector('main:focus');
+    expect(await page.title()).toBe('Search · Audit console');
     expect(problems).toEqual([]);
   });
 

@@ -70,7 +70,16 @@ export function stateSpecs(rig: ConsoleRig): void {
     );
     await rig.signIn(page, 'Grace Green', '#/search?outcome=denied');
     await noAnswer;
+    await page.waitForSelector('.failure:has-text("because of 503")');
+    expect(await page.textContent('.foot')).toBe('nothing shown yet');
     await page.waitForSelector('.entries-body [role=row]');
+    // As a proxy whose sign-in has ended.
+    const login = { status: 200, contentType: 'text/html', body: '<html>login' };
+    await page.route(SEARCH, async (route) => route.fulfill(login), { times: 1 });
+    await page.keyboard.press('.');
+    await page.waitForSelector('.failure:has-text("Load the page again"):has-text("status 200")');
+    await page.click('button:has-text("Try again")');
+    await page.waitForSelector('.foot:has-text("shown · end reached")');
     // A refresh that fails takes away nothing of what is shown.
     await page.keyboard.press('j');
     const marked = await page.textContent('.entries-body [aria-selected=true]');

@@ -93,7 +93,7 @@ const items = z.array(
 
 const countedThrough = z.iso.datetime().meta({
   description:
-    'All entries before this time were counted: the end of the window, or an earlier time when counting took too long. Then continue with it as `from`.',
+    'All entries before this time were counted: the end of the window, or an earlier time when counting took too long. Then continue with it as `from`. In a window that is not over, the time of the newest entry, which is counted too.',
 });
 
 export const statisticsResponse = z

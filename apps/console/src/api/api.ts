@@ -21,7 +21,13 @@ export class Api {
 
   /** @typeParam T the body of a success, by the OpenAPI document */
   async json<T>(method: string, path: string, options?: CallOptions): Promise<T> {
-    return (await (await this.send(method, path, options)).json()) as T;
+    const response = await this.send(method, path, options);
+    try {
+      return (await response.json()) as T;
+    } catch (error) {
+      if (error instanceof SyntaxError) throw ProblemError.unexpected(response, 'not JSON');
+      throw error;
+    }
   }
 
   async text(path: string, options?: CallOptions): Promise<string> {
@@ -64,8 +70,11 @@ export class Api {
   }
 
   async #success(response: Response): Promise<Response> {
-    if (response.ok) return response;
-    throw ProblemError.of(response, await response.text());
+    if (!response.ok) throw ProblemError.of(response, await response.text());
+    // Such as the sign-in page of a proxy. No route of the service answers with a page.
+    if (/^text\/html\b/i.test(response.headers.get('content-type') ?? ''))
+      throw ProblemError.unexpected(response, 'a web page');
+    return response;
   }
 }
 

@@ -72,6 +72,9 @@ export function Retry({
 /** Failures after which a request was repeated already. Their texts have the id of the request. */
 const repeated = new Set<string>();
 
+const FOREIGN =
+  'Something between this page and the service answered, such as a proxy whose sign-in has ended. Load the page again.';
+
 export function describe(error: Error): {
   title: string;
   detail: string;
@@ -84,7 +87,10 @@ export function describe(error: Error): {
       error.status === 403
         ? ' An administrator of your directory assigns permissions as app roles of this service.'
         : '';
-    return { title: error.problem.title, detail: error.detail + remedy, facts };
+    // An answer of something else, which no repeat changes: the client speaks of its address then.
+    const isForeign = error.code === 'unexpected-response' && !error.isFromGateway;
+    const detail = isForeign ? FOREIGN : error.detail + remedy;
+    return { title: error.problem.title, detail, facts };
   }
   if (error instanceof ConnectionError) {
     const title = navigator.onLine ? 'The service does not answer' : 'This computer is offline';

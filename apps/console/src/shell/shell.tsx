@@ -11,6 +11,8 @@ import { preferences, setPreferences } from './preferences.js';
 import { useSaid } from './say.js';
 import { SearchBox } from './search-box.js';
 import { switchTheme, useIsDark } from './theme.js';
+import { usePageFocus } from './use-page-focus.js';
+import { usePageTitle } from './use-title.js';
 import { switchZone, useZone } from './use-zone.js';
 import { Waiting } from './waiting.js';
 
@@ -26,6 +28,8 @@ export function Shell(): ReactNode {
   const [isHelpOpen, setIsHelpOpen] = useState<boolean>();
   const pages = PAGES.filter(({ isFor }) => isFor(me));
   const shown = pages.find(({ path }) => path === page);
+  usePageTitle(shown?.title ?? 'No page');
+  usePageFocus(page);
   useKeys({
     '/': focusSearch,
     u: () => {

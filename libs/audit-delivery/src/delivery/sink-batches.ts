@@ -4,8 +4,15 @@ import { mapInSlices } from '#libs/platform';
 import { reducedEntry, type ReductionReason } from './reduced-entry.js';
 import type { Sink, SinkBatch, SinkRecord } from './sink.js';
 
-/** Of the texts of a reduced entry, in characters: a GUID stays whole. */
-const REDUCED_TEXT_LENGTHS = [256, 128, 64, 36] as const;
+/** The length of the texts of a reduced entry, in characters, and how many details are left at least. */
+const REDUCTIONS = [
+  [256, Infinity],
+  [128, Infinity],
+  [64, Infinity],
+  // A GUID stays whole.
+  [36, 0],
+  [0, 0],
+] as const;
 
 /** What a sink gets next. */
 export interface NextBatch extends SinkBatch {
@@ -98,13 +105,18 @@ function toRecord(
   return short;
 }
 
-/** The longest reduced form that the receiver takes. */
+/** The longest reduced form that the receiver takes: texts are cut first, then the longest details left out. */
 function reducedText(sink: Sink, record: AuditEntryRecord, reason: ReductionReason): string {
-  for (const maxTextLength of REDUCED_TEXT_LENGTHS) {
-    const text = sink.format(reducedEntry(record, reason, maxTextLength));
-    if (Buffer.byteLength(text) <= sink.limits.maxRecordBytes) return text;
+  const format = (maxTextLength: number, maxDetails: number): string =>
+    sink.format(reducedEntry(record, { reason, maxTextLength, maxDetails }));
+  const detailCount = Object.keys(record.entry.details ?? {}).length;
+  for (const [maxTextLength, minDetails] of REDUCTIONS) {
+    for (let count = detailCount; count >= Math.min(minDetails, detailCount); count -= 1) {
+      const text = format(maxTextLength, count);
+      if (Buffer.byteLength(text) <= sink.limits.maxRecordBytes) return text;
+    }
   }
-  return sink.format(reducedEntry(record, reason, 0));
+  return format(0, 0);
 }
 
 /** @param index -1 for a record that is not in the log */

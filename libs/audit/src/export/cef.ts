@@ -61,8 +61,18 @@ function extensionOf({
     ...labelled('cs5', 'tokenScopes', token?.scopes.join(' ')),
     ...labelled('cs6', 'traceId', entry.request?.traceId),
     ...labelled('flexString1', 'targetSubject', target?.subject),
-    ...labelled('flexString2', 'details', details && JSON.stringify(details)),
+    ...labelled('flexString2', 'details', details && detailsText(details)),
   };
+}
+
+/** As JSON. Of details that are too long for a text of CEF, the shortest come first, so that they are not cut. */
+function detailsText(details: NonNullable<AuditEntryRecord['entry']['details']>): string {
+  const text = JSON.stringify(details);
+  if (text.length <= maxLengthOf('flexString2')) return text;
+  const members = Object.entries(details).map(
+    ([name, value]) => `${JSON.stringify(name)}:${JSON.stringify(value)}`,
+  );
+  return `{${members.toSorted((a, b) => a.length - b.length).join(',')}}`;
 }
 
 function labelled(

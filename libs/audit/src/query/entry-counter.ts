@@ -26,7 +26,10 @@ export interface CountedWindow extends Buckets {
 /** The counts of a window, or of its beginning. */
 export interface Counted {
   readonly counts: ReadonlyMap<CountedDimension, readonly CountedValue[]>;
-  /** All entries before this time were counted: the end of the window, unless time ran out. */
+  /**
+   * All entries before this time were counted, and none from then on: the end of the window, unless time ran
+   * out.
+   */
   readonly through: Date;
 }
 
@@ -40,6 +43,12 @@ const BUDGET_MS = 4_000;
 interface Step {
   readonly first: number;
   readonly end: number;
+}
+
+/** The first index behind a step, and its time; without one, the end of the window. */
+interface StepEnd {
+  readonly index: number;
+  readonly time?: Date;
 }
 
 interface CountRow {
@@ -67,18 +76,31 @@ export class EntryCounter {
     const size = ((await this.entries.newest())?.index ?? -1) + 1;
     const end = Math.min(size, (await this.entries.firstIndexSince(window.to)) ?? size);
     const startedAt = performance.now();
+    const isInTime = (): boolean => performance.now() - startedAt < BUDGET_MS;
     const steps: CountRow[][] = [];
+    let through = window.to;
     let next = (await this.entries.firstIndexSince(window.from)) ?? end;
-    for (let step = FIRST_STEP; next < end && performance.now() - startedAt < BUDGET_MS;) {
+    for (let step = FIRST_STEP; next < end && (steps.length === 0 || isInTime());) {
       const stepAt = performance.now();
-      const until = Math.min(end, next + step);
-      steps.push(await this.#countStep(window, { first: next, end: until }, allowed));
+      const until = await this.#endOfStep({ first: next, end: next + step }, end);
+      steps.push(await this.#countStep(window, { first: next, end: until.index }, allowed));
       if (performance.now() - stepAt < FAST_MS) step *= 2;
-      next = until;
+      next = until.index;
+      through = until.time ?? window.to;
     }
-    const counts = await this.#byDimension(steps.flat(), window.dimensions);
-    const span = next < end ? await this.entries.timeSpanOf(next, next + 1) : undefined;
-    return { counts, through: span?.to ?? window.to };
+    return { counts: await this.#byDimension(steps.flat(), window.dimensions), through };
+  }
+
+  /** Where a step ends: at the first entry of a time, so that the time separates what is counted from the rest. */
+  async #endOfStep({ first, end: wanted }: Step, end: number): Promise<StepEnd> {
+    const time = wanted < end ? await this.entries.timeOf(wanted) : undefined;
+    if (!time) return { index: end };
+    const index = (await this.entries.firstIndexSince(time)) ?? end;
+    if (index > first) return { index, time };
+    // The step has entries of this time only.
+    const later = new Date(time.getTime() + 1);
+    const following = (await this.entries.firstIndexSince(later)) ?? end;
+    return following < end ? { index: following, time: later } : { index: end };
   }
 
   async #countStep(

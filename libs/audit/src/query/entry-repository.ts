@@ -105,6 +105,20 @@ export class EntryRepository {
     return row?.to_at ? { from: row.from_at ?? new Date(0), to: row.to_at } : undefined;
   }
 
+  /**
+   * When an entry was recorded; of one that is no longer there, when its batch was; `undefined` for an empty
+   * log.
+   */
+  async timeOf(index: number): Promise<Date | undefined> {
+    const span = await this.timeSpanOf(index, index + 1);
+    if (!span) return undefined;
+    const [row] = await this.database.query<{ recorded_at: Date }>(
+      `SELECT recorded_at FROM audit_entry WHERE recorded_at BETWEEN $1 AND $2 AND entry_index = $3`,
+      [span.from.toISOString(), span.to.toISOString(), index],
+    );
+    return row?.recorded_at ?? span.to;
+  }
+
   /** The first index that was recorded at this time or later; `undefined` when there is none. */
   async firstIndexSince(time: Date): Promise<number | undefined> {
     const [row] = await this.database.query<{ entry_index: string }>(

@@ -12,6 +12,8 @@ import { type StatisticsQuery, StatisticsReader } from './statistics-reader.js';
 const START = Date.parse('2026-03-29T00:00:00Z');
 const HOUR_MS = 3_600_000;
 const window = { from: new Date(START), to: new Date(START + 24 * HOUR_MS) };
+/** The window is not over. */
+const newestAt = new Date(START + 10 * HOUR_MS);
 const bob = { ...alice, tenant: canonicalName('fabrikam'), subject: canonicalName('bob') };
 
 describe('StatisticsReader', () => {
@@ -44,7 +46,7 @@ describe('StatisticsReader', () => {
     const read = await log
       .get(StatisticsReader)
       .read({ ...window, bucket: 'none', dimensions: ['action'], ...query });
-    expect(read.countedThrough).toEqual(window.to);
+    expect(read.countedThrough).toEqual(newestAt);
     return read.counts.map(
       ({ dimension, value, isRest, entries }) =>
         `${dimension} ${isRest ? 'rest' : (value ?? 'none')} ${entries}`,
@@ -122,13 +124,27 @@ describe('StatisticsReader', () => {
     expect(previous).toMatchObject({ from: window.from, to: half.from });
   });
 
+  it.each([
+    ['a window that is over', 0, 5, 5],
+    ['one that ends after the newest entry', 0, 24, 10],
+    ['one that begins after it', 12, 24, 12],
+  ])('says through when it has counted: %s', async (_which, from, to, through) => {
+    const at = (hour: number): Date => new Date(START + hour * HOUR_MS);
+    const hours = { from: at(from), to: at(to), bucket: 'none' } as const;
+    for (const dimension of ['action', 'rule'] as const) {
+      const read = await log.get(StatisticsReader).read({ ...hours, dimensions: [dimension] });
+      expect(read.countedThrough, dimension).toEqual(at(through));
+    }
+  });
+
   it('counts more groups than a call can have arguments', async () => {
     const rows = Array.from({ length: 200_000 }, (_, nth) => ({
       ...{ start: window.from, kind: 'clientApp', value: `app-${nth}`, entries: '1' },
     }));
     const database = { query: async () => Promise.resolve(rows) } as unknown as ReadingDatabase;
-    const counter = new EntryCounter(database, log.get(EntryRepository), log.get(EntryFacets));
-    const reader = new StatisticsReader(log.get(EntryStatistics), counter);
+    const entries = log.get(EntryRepository);
+    const counter = new EntryCounter(database, entries, log.get(EntryFacets));
+    const reader = new StatisticsReader(log.get(EntryStatistics), counter, entries);
     const filter = { outcome: 'success' } as const; // so that the entries are read
     const query = { ...window, ...filter, bucket: 'none', dimensions: ['clientApp'] } as const;
     expect((await reader.read(query)).counts).toHaveLength(200_000);

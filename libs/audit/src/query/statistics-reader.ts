@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { type CountedDimension, EntryCounter } from './entry-counter.js';
 import type { EntryFilter } from './entry-filter.js';
+import { EntryRepository } from './entry-repository.js';
 import { EntryStatistics, STATISTIC_DIMENSIONS } from './entry-statistics.js';
 import { type CountedValue, hasWholeHours, type StatisticBucket } from './statistic-bucket.js';
 
@@ -31,7 +32,10 @@ export interface Statistics {
   readonly from: Date;
   readonly to: Date;
   readonly counts: readonly StatisticCount[];
-  /** All entries before this time were counted; before the end of the window when counting took too long. */
+  /**
+   * All entries before this time were counted. Before the end of the window when counting took too long, and
+   * in a window that is not over: then it is the time of the newest entry, which is counted too.
+   */
   readonly countedThrough: Date;
   readonly previous?: Omit<Statistics, 'previous'>;
 }
@@ -42,6 +46,7 @@ export class StatisticsReader {
   constructor(
     private readonly stored: EntryStatistics,
     private readonly counter: EntryCounter,
+    private readonly entries: EntryRepository,
   ) {}
 
   async read({ previous = false, ...query }: StatisticsQuery): Promise<Statistics> {
@@ -56,6 +61,9 @@ export class StatisticsReader {
     const { from, to, bucket, timeZone = 'UTC', dimensions, top, ...filter } = query;
     const isFiltered = Object.values(filter).some((value) => value !== undefined);
     const isStored = !isFiltered && bucket !== 'minute' && hasWholeHours(timeZone, from, to);
+    // Read before the counting: later entries get this time or a later one.
+    const newest = (await this.entries.newest())?.recordedAt ?? from;
+    const end = earlier(to, newest < from ? from : newest);
     const counts: StatisticCount[][] = [];
     const others: StatisticDimension[] = [];
     for (const dimension of dimensions) {
@@ -65,14 +73,18 @@ export class StatisticsReader {
         counts.push(withRest(dimension, await this.stored.count(window), top));
       }
     }
-    if (others.length === 0) return { from, to, counts: counts.flat(), countedThrough: to };
+    if (others.length === 0) return { from, to, counts: counts.flat(), countedThrough: end };
     const window = { from, to, bucket, timeZone, filter, dimensions: others };
     const counted = await this.counter.count(window);
     for (const [dimension, values] of counted.counts) {
       counts.push(withRest(dimension, values, top));
     }
-    return { from, to, counts: counts.flat(), countedThrough: counted.through };
+    return { from, to, counts: counts.flat(), countedThrough: earlier(counted.through, end) };
   }
+}
+
+function earlier(one: Date, other: Date): Date {
+  return one < other ? one : other;
 }
 
 function isStoredDimension(

@@ -1,4 +1,4 @@
-import { open, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import {
   AuditLogService,
   type EntryFilter,
@@ -10,6 +10,7 @@ import { auditPart, type CompositionOptions } from '#libs/composition';
 import { replaceFile } from '#libs/platform';
 import { operatorActor, type OperatorOptions, withPart } from '../service-part.js';
 import { knownFilter } from './known-filter.js';
+import { LineFile } from './line-file.js';
 import { standardOutput } from '../../standard-output.js';
 
 export type { ExportFormat };
@@ -20,12 +21,6 @@ export interface ExportOptions extends OperatorOptions {
   readonly fromIndex: number;
   readonly output?: string;
   readonly cursorFile?: string;
-}
-
-/** Where lines are written. A write resolves once the lines are as durable as the place allows. */
-interface Sink {
-  readonly write: (text: string) => Promise<void>;
-  readonly close: () => Promise<void>;
 }
 
 /** Writes entries and, after each piece, the index at which the next run continues. */
@@ -40,41 +35,26 @@ export async function exportLog(
     const reader = { actor: operatorActor(options) };
     const log = service.get(AuditLogService);
     const filter = await knownFilter(options.filter, log, reader);
-    const sink = output === undefined ? toStandardOutput() : await fileSink(output);
+    const isContinued = cursorFile !== undefined;
+    const file = output === undefined ? undefined : await LineFile.open(output, { isContinued });
     try {
       const chunks = log.export(reader, { ...filter, format, fromIndex });
       // A run that continues appends to lines that have their header already.
-      let isHeader = header !== undefined && fromIndex > 0;
+      let isHeader = header !== undefined && (fromIndex > 0 || file?.isEmpty === false);
       for await (const { text, nextIndex } of chunks) {
-        if (!isHeader) await sink.write(text);
+        if (!isHeader) await write(file, text);
         isHeader = false;
         await writeCursor(cursorFile, nextIndex);
       }
     } finally {
-      await sink.close();
+      await file?.close();
     }
   });
 }
 
-async function fileSink(path: string): Promise<Sink> {
-  const file = await open(path, 'a', 0o600);
-  return {
-    write: async (text) => {
-      await file.appendFile(text);
-      await file.datasync();
-    },
-    close: async () => file.close(),
-  };
-}
-
-function toStandardOutput(): Sink {
-  return {
-    write: async (text) => {
-      standardOutput.write(text);
-      return Promise.resolve();
-    },
-    close: async () => Promise.resolve(),
-  };
+async function write(file: LineFile | undefined, text: string): Promise<void> {
+  if (file) await file.append(text);
+  else standardOutput.write(text);
 }
 
 async function readCursor(path: string | undefined): Promise<number | undefined> {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { bucketsOf, nextStart, startsOf } from './buckets.js';
+import { bucketsOf, countedPart, nextStart, startsOf } from './buckets.js';
 
 const at = (text: string): number => Date.parse(text);
 
@@ -30,5 +30,35 @@ describe('the days of a window', () => {
     ];
     const found = bucketsOf(counts, starts).map((one) => one.counts.success);
     expect(found).toEqual([1, 2, 3, undefined]);
+  });
+});
+
+describe('the part of a unit that a window counts', () => {
+  it.each([
+    [
+      'the first hour',
+      true,
+      '2026-11-28T03:00Z',
+      '2026-11-28T03:22:08.000Z',
+      '2026-11-28T04:00:00.000Z',
+    ],
+    [
+      'an hour within',
+      true,
+      '2026-11-28T05:00Z',
+      '2026-11-28T05:00:00.000Z',
+      '2026-11-28T06:00:00.000Z',
+    ],
+    [
+      'the last hour',
+      true,
+      '2026-11-28T20:00Z',
+      '2026-11-28T20:00:00.000Z',
+      '2026-11-28T20:30:05.000Z',
+    ],
+    ['a day', false, '2026-11-28T00:00Z', '2026-11-28T03:22:08.000Z', '2026-11-28T20:30:05.000Z'],
+  ])('ends where the window does: %s', (_which, isByHour, start, from, to) => {
+    const window = { from: '2026-11-28T03:22:08Z', to: '2026-11-28T20:30:05Z' };
+    expect(countedPart(at(start), window, isByHour, 'UTC')).toEqual({ from, to });
   });
 });

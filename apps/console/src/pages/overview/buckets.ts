@@ -1,6 +1,7 @@
 import type { components } from '@acs-identity/client';
 import type { Entry } from '../../api/api.js';
 import type { Bucket } from '../../charts/stacked-bars.js';
+import { rfc3339 } from '../../time/format.js';
 import { instantOf, UTC, wallTimeOf, type Zone } from '../../time/zone.js';
 
 type Counts = components['schemas']['AuditStatistics']['items'];
@@ -19,6 +20,18 @@ export function startsOf(from: string, to: string, isByHour: boolean, zone: Zone
 /** Where the unit after the one that begins at `start` begins: a day may have 23 or 25 hours. */
 export function nextStart(start: number, isByHour: boolean, zone: Zone): number {
   return isByHour ? start + HOUR_MS : dayStart(start, 1, zone);
+}
+
+/** The part of a unit that a window counts, in RFC 3339: its first and last unit may reach beyond it. */
+export function countedPart(
+  start: number,
+  window: { readonly from: string; readonly to: string },
+  isByHour: boolean,
+  zone: Zone,
+): { from: string; to: string } {
+  const from = Math.max(start, Date.parse(window.from));
+  const to = Math.min(nextStart(start, isByHour, zone), Date.parse(window.to));
+  return { from: rfc3339(from, UTC), to: rfc3339(to, UTC) };
 }
 
 function dayStart(at: number, daysLater: number, zone: Zone): number {

@@ -12,11 +12,11 @@ import { useKeys } from '../../shell/keys.js';
 import { useKept } from '../../shell/use-kept.js';
 import { useZone } from '../../shell/use-zone.js';
 import { Waiting } from '../../shell/waiting.js';
-import { instant, minutes, rfc3339, shortDay } from '../../time/format.js';
+import { instant, minutes, shortDay } from '../../time/format.js';
 import { RangePicker } from '../../time/range-picker.js';
 import { absolute, DEFAULT_RANGE, readRange, spanAt } from '../../time/range.js';
 import { UTC } from '../../time/zone.js';
-import { bucketsOf, nextStart, startsOf } from './buckets.js';
+import { bucketsOf, countedPart, startsOf } from './buckets.js';
 import { Health } from './health.js';
 
 type Statistics = components['schemas']['AuditStatistics'];
@@ -103,8 +103,7 @@ export default function OverviewPage(): ReactNode {
             buckets={labelled}
             onOpen={({ start }, outcome) => {
               const parameters = new URLSearchParams({
-                from: rfc3339(start, UTC),
-                to: rfc3339(nextStart(start, isByHour, timeZone), UTC),
+                ...countedPart(start, shown, isByHour, timeZone),
                 ...(outcome !== undefined && { outcome }),
               });
               go({ page: 'search', parameters });

@@ -12,6 +12,7 @@ import { change } from '../../shell/address.js';
 import { FailureMessage } from '../../shell/failure-message.js';
 import { type Keys, useKeys } from '../../shell/keys.js';
 import { say } from '../../shell/say.js';
+import { usePartTitle } from '../../shell/use-title.js';
 import { otherZone, useZone } from '../../shell/use-zone.js';
 import { Waiting } from '../../shell/waiting.js';
 import { instant } from '../../time/format.js';
@@ -104,12 +105,7 @@ export function EntryPane({
 function EntryText({ listed }: { readonly listed: ListedEntry }): ReactNode {
   const zone = useZone();
   const at = Date.parse(listed.entry.recordedAt);
-  useEffect(() => {
-    document.title = `Entry #${listed.index} · Audit console`;
-    return () => {
-      document.title = 'Audit console';
-    };
-  }, [listed.index]);
+  usePartTitle(`Entry #${listed.index}`);
   return (
     <>
       <h2 className="entry-sentence" aria-live="polite">

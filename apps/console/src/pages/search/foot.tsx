@@ -23,17 +23,7 @@ export function footStateOf({
   return hasMore ? 'more' : 'end';
 }
 
-/** What was searched, and whether there is more: a list without it could be taken for the whole. */
-export function Foot({
-  span,
-  end,
-  zone,
-  filters,
-  live,
-  isAscending,
-  shown,
-  state,
-}: {
+interface FootProps {
   readonly span: Span;
   readonly end: number;
   readonly zone: Zone;
@@ -43,20 +33,37 @@ export function Foot({
   readonly isAscending: boolean;
   readonly shown: number;
   readonly state: FootState;
-}): ReactNode {
+}
+
+/** What was searched, and whether there is more: a list without it could be taken for the whole. */
+export function Foot(props: FootProps): ReactNode {
+  return (
+    <p className="foot" role="status">
+      {footText(props)}
+    </p>
+  );
+}
+
+/** Nothing was searched until there is an answer. */
+export function footText({
+  span,
+  end,
+  zone,
+  filters,
+  live,
+  isAscending,
+  shown,
+  state,
+}: FootProps): string {
+  if (state === 'none') return 'nothing shown yet';
   const searched = `searched ${describeSpan(span, zone, end)} ${zoneName(end, zone)}`;
   const narrowed = counted(filters, 'filter');
   const rest = {
-    none: 'nothing shown yet',
     before: `${shown} shown · not refreshed`,
     more: `${shown} shown · scroll or PageDown for ${isAscending ? 'newer' : 'older'}`,
     end: `${shown} shown · end reached`,
     cut: `the newest ${shown} shown · Refresh for older`,
   }[state];
-  return (
-    <p className="foot" role="status">
-      {searched}, {narrowed}
-      {live > 0 && `, then ${live} live`} · {rest}
-    </p>
-  );
+  const since = live > 0 ? `, then ${live} live` : '';
+  return `${searched}, ${narrowed}${since} · ${rest}`;
 }
