@@ -99,7 +99,7 @@ describe('LogRetention', () => {
     expect(await verified()).toMatchObject({ retiredBelow: 320, faults: [] });
   });
 
-  it('leaves the same counts, however they are asked for', async () => {
+  it('leaves the same counts, by stored hours and by entries', async () => {
     for (const [time, count] of [
       ['2019-01-15T10:20:00Z', 5],
       ['2019-03-04T10:20:00Z', 3],
