@@ -22,7 +22,11 @@ export { assertKeyLength, isLongEnoughKey } from './key-length.js';
 export { KeyVaultReader } from './key-vault/key-vault-reader.js';
 export { KeyVaultSecretStore } from './key-vault/key-vault-secret-store.js';
 export { KeyVaultModule } from './key-vault/key-vault.module.js';
-export { keyVaultSettings, type KeyVaultSettings } from './key-vault/settings.js';
+export {
+  keyVaultSettings,
+  type KeyVaultSettings,
+  LONGEST_SECRET_USE_MS,
+} from './key-vault/settings.js';
 export { SecretNotices } from './notices/secret-notices.js';
 export { keyVaultEventsSettings, type KeyVaultEventsSettings } from './notices/settings.js';
 export { secretsGrants, secretsMigrations } from './schema/migrations.js';

@@ -45,7 +45,7 @@ export function keysEndpoint(audience: Audience): EndpointContract {
     workload: 'reading',
     summary: 'The log’s public keys, one verifier key a line (C2SP signed-note)',
     description:
-      'A retired key is followed by ` until <size>` and counts for checkpoints up to that size only. Verifiers that don’t trust the service obtain the keys another way, or pin those of the first visit.',
+      'A retired key is followed by ` until <size>` and counts for checkpoints up to that size only, eight days after it was replaced: until then a replica may sign with it. Verifiers that don’t trust the service obtain the keys another way, or pin those of the first visit.',
     responses: { 200: TEXT },
     cacheControl: `${audience}, no-cache`,
   };

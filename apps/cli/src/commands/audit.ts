@@ -182,7 +182,7 @@ function checkpointCommand(): Command {
 function keysCommand(composition: CompositionOptions): Command {
   return new Command('keys')
     .description(
-      'Print the public keys of the log, one verifier key a line. Retired ones have the size until which they count.',
+      'Print the public keys of the log, one verifier key a line. Retired ones have the size until which they count, eight days after they were replaced.',
     )
     .addOption(databaseOption())
     .addHelpText(

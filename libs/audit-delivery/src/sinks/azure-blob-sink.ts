@@ -1,4 +1,3 @@
-import { z } from 'zod';
 import { type AuditEntryRecord, EXPORT_FORMATS } from '#libs/audit';
 import type { Credential } from '../config/credential.js';
 import type { AzureBlobSinkOptions } from '../config/sink-options.js';
@@ -9,24 +8,12 @@ import {
   type SinkLimits,
   type SinkRecord,
 } from '../delivery/sink.js';
+import { ArchivedLines } from './archived-lines.js';
 import { type AppendPlace, BlobContainer, type SmallBlob } from './blob-container.js';
 import type { SinkContext } from './sink-context.js';
 
-/** Enough for the last lines of a blob, unless records may be longer. */
-const TAIL_BYTES = 64 * 1024;
-
-/** Where each format has the index and the id of an entry. */
-const lineSchema = z.union([
-  z
-    .object({ index: z.int(), entry: z.object({ id: z.string() }) })
-    .transform(({ index, entry }) => ({ index, id: entry.id })),
-  z
-    .object({ event: z.object({ sequence: z.int(), id: z.string() }) })
-    .transform(({ event }) => ({ index: event.sequence, id: event.id })),
-  z
-    .object({ metadata: z.object({ sequence: z.int(), uid: z.string() }) })
-    .transform(({ metadata }) => ({ index: metadata.sequence, id: metadata.uid })),
-]);
+/** What is read of a blob at once, unless records may be longer. */
+const CHUNK_BYTES = 64 * 1024;
 
 /**
  * Appends lines to append blobs, one for each hour of the log: `audit/2026/11/26/13.ndjson`. Each append has
@@ -39,6 +26,8 @@ export class AzureBlobSink extends Sink {
   readonly #container: BlobContainer;
   /** Where the last append ended; unknown after a failure. */
   #place: AppendPlace | undefined;
+  /** What the blobs have that were compared last. */
+  #archived: ArchivedLines | undefined;
   /** The checkpoint in the container; unknown after a failure. */
   #kept: SmallBlob | undefined;
 
@@ -88,33 +77,27 @@ export class AzureBlobSink extends Sink {
 
   async #append(hour: string, records: readonly SinkRecord[], signal: AbortSignal): Promise<void> {
     const name = `${this.options.prefix}${hour}`;
-    const isKnown = this.#place?.name.startsWith(name) ?? false;
-    const place = isKnown && this.#place ? this.#place : await this.#container.open(name, signal);
-    const missing = isKnown ? records : await this.#missing(place, records, signal);
-    // The blob may have more than this batch: the next one has to look as well.
+    const known = this.#place?.name.startsWith(name) === true ? this.#place : undefined;
+    const parts = known ? [known] : await this.#container.parts(name, signal);
+    const missing = known ? records : await this.#missing(parts, records, signal);
+    // The blobs may have more than this batch: the next one has to look as well.
     if (missing.length === 0) return;
+    const place = parts.at(-1) ?? (await this.#container.create(name, signal));
     const body = Buffer.from(missing.map(({ text }) => `${text}\n`).join(''));
     this.#place = await this.#container.append(place, body, signal);
+    this.#archived = undefined;
   }
 
-  /**
-   * The records after the last line of the blob, and those that differ from the line of their index.
-   *
-   * @throws SinkFailure when the last line is of none of the formats
-   */
   async #missing(
-    place: AppendPlace,
+    parts: readonly AppendPlace[],
     records: readonly SinkRecord[],
     signal: AbortSignal,
   ): Promise<readonly SinkRecord[]> {
-    if (place.size === 0) return records;
-    const tailBytes = Math.max(TAIL_BYTES, this.limits.maxRecordBytes + 1);
-    const tail = await this.#container.tail(place, tailBytes, signal);
-    const lines = tail.trimEnd().split('\n').map(entryOf);
-    const last = lines.at(-1);
-    if (!last) throw new SinkFailure('refused', `${place.name} ends with a line of something else`);
-    const ids = new Map(lines.flatMap((line) => (line ? [[line.index, line.id]] : [])));
-    return records.filter(({ index, id }) => index > last.index || (ids.get(index) ?? id) !== id);
+    if (this.#archived?.isOf(parts) !== true) {
+      const chunkBytes = Math.max(CHUNK_BYTES, this.limits.maxRecordBytes + 1);
+      this.#archived = new ArchivedLines(this.#container, parts, chunkBytes);
+    }
+    return this.#archived.missing(records, signal);
   }
 
   /**
@@ -133,15 +116,6 @@ export class AzureBlobSink extends Sink {
 
   get #checkpointName(): string {
     return `${this.options.prefix}checkpoint`;
-  }
-}
-
-/** @returns `undefined` for a line that is cut, and for one that the service did not write */
-function entryOf(line: string): z.infer<typeof lineSchema> | undefined {
-  try {
-    return lineSchema.safeParse(JSON.parse(line)).data;
-  } catch {
-    return undefined;
   }
 }
 

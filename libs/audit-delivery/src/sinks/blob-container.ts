@@ -45,15 +45,20 @@ export class BlobContainer {
     this.#base = new URL(address);
   }
 
-  /** The end of the last blob of this name: `name.ndjson`, `name-2.ndjson` once the first is full. */
-  async open(name: string, signal: AbortSignal): Promise<AppendPlace> {
-    let last: AppendPlace | undefined;
+  /** The ends of the blobs of this name: `name.ndjson`, then `name-2.ndjson` once the first is full. */
+  async parts(name: string, signal: AbortSignal): Promise<AppendPlace[]> {
+    const places: AppendPlace[] = [];
     for (let part = 1; part <= MAX_PARTS; part += 1) {
       const place = await this.#find(partName(name, part), signal);
-      if (!place) return last ?? this.#create(partName(name, part), signal);
-      last = place;
+      if (!place) return places;
+      places.push(place);
     }
     throw new SinkFailure('refused', `has ${MAX_PARTS} full blobs ${name}`);
+  }
+
+  /** Creates the first blob of this name. */
+  async create(name: string, signal: AbortSignal): Promise<AppendPlace> {
+    return this.#create(partName(name, 1), signal);
   }
 
   /**

@@ -60,9 +60,11 @@ export class RecordedFindings {
 
   /** @returns `undefined` when the log did not sign its newest head, so that nothing is proven */
   async #checkpoint(): Promise<Checkpoint | undefined> {
+    const { checkpoint } = await this.log.checkpoint();
+    // Read afterwards: it ends a key where the newest checkpoint has another one.
     const trust = await this.keys.trust();
     try {
-      return openCheckpoint((await this.log.checkpoint()).checkpoint, trust).checkpoint;
+      return openCheckpoint(checkpoint, trust).checkpoint;
     } catch (error) {
       if (error instanceof TransparencyLogError) return undefined;
       throw error;

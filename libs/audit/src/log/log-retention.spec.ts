@@ -2,6 +2,8 @@ import { beforeEach, afterEach, describe, expect, it } from 'vitest';
 import { ManualClock, testDatabase, type TestDatabase } from '#libs/platform/testing';
 import { RetentionNotOver } from '../errors.js';
 import { EntryFeed } from '../export/entry-feed.js';
+import { EntryStatistics } from '../query/entry-statistics.js';
+import { StatisticsReader } from '../query/statistics-reader.js';
 import { issued } from '../testing/sample-events.js';
 import { openTestLog, type TestLog } from '../testing/test-log.js';
 import { DatabaseVerifier } from '../verify/database-verifier.js';
@@ -95,6 +97,38 @@ describe('LogRetention', () => {
     expect((await retire(new Date())).firstIndex).toBe(320);
     expect(await rows('audit_entry_other')).toBe(0);
     expect(await verified()).toMatchObject({ retiredBelow: 320, faults: [] });
+  });
+
+  it('leaves the same counts, by stored hours and by entries', async () => {
+    for (const [time, count] of [
+      ['2019-01-15T10:20:00Z', 5],
+      ['2019-03-04T10:20:00Z', 3],
+      ['2019-03-04T11:20:00Z', 2],
+      ['2019-04-01T00:00:00Z', 1],
+    ] as const)
+      await recordedOn(time, count);
+    while (await log.get(EntryStatistics).rollUp());
+    const window = { from: new Date('2019-01-01T00:00:00Z'), to: new Date('2019-05-01T00:00:00Z') };
+    const counted = async (query: object): Promise<number> => {
+      const { counts } = await log.get(StatisticsReader).read({
+        ...{ ...window, bucket: 'hour', dimensions: ['action'] },
+        ...query,
+      });
+      return counts.reduce((sum, { entries }) => sum + entries, 0);
+    };
+    const ways = [
+      {},
+      { outcome: 'success' },
+      { timeZone: 'Asia/Kolkata' },
+      { dimensions: ['rule'] },
+      { from: new Date('2019-02-28T23:10:00Z') },
+    ];
+    const before = await Promise.all(ways.map(counted));
+    expect(before).toEqual([11, 11, 11, 11, 6]);
+    await retire(new Date('2019-03-01T00:00:00Z'));
+    expect(await Promise.all(ways.map(counted))).toEqual([6, 6, 6, 6, 6]);
+    await retire(new Date('2019-06-01T00:00:00Z'));
+    expect(await Promise.all(ways.map(counted))).toEqual([0, 0, 0, 0, 0]);
   });
 
   it('drops partitions of any name by their bounds, and none that also holds later entries', async () => {

@@ -9,7 +9,7 @@ import { EntryRepository } from './entry-repository.js';
 import type { EntryFilter, EntryPage, EntryQuery } from './entry-filter.js';
 import { followEntries, type FollowedEntries, type FollowOptions } from './entry-follower.js';
 import { EntrySearch } from './entry-search.js';
-import { asDetails, resultDetails, resultOf } from './reading-details.js';
+import { asDetails, resultDetails, resultOf, searchedText } from './reading-details.js';
 import { withoutForeignValues } from './visible-values.js';
 import { type Statistics, type StatisticsQuery, StatisticsReader } from './statistics-reader.js';
 import { LogReader } from '../log/log-reader.js';
@@ -181,7 +181,7 @@ export class AuditLogService {
         ? { by: 'token' }
         : 'fingerprint' in by
           ? { by: 'fingerprint', fingerprint: by.fingerprint }
-          : { by: 'tokenId', tokenId: by.tokenId };
+          : { by: 'tokenId', tokenId: searchedText(by.tokenId) };
     await this.requireWholeLog(reader, 'audit.trace', details);
     const { fingerprints, ...trace } = await this.tracer.trace(by);
     await this.#record(reader, {

@@ -303,19 +303,43 @@ describe.each([
     await expect(log.auditLog.entry(stranger, 6)).rejects.toThrow(AuditEntryNotFound);
   });
 
-  it('records of personal values only that they were searched for', async () => {
-    await search({
-      displayName: 'Bob',
-      address: '198.51.100.0/24',
-      rule: 'night',
-      action: ['x-a.b'],
+  it('records of personal values that they were searched for, and of words how long they are', async () => {
+    const words = 'Zyxwv Quorbly';
+    const texts = {
+      ...{
+        reasonText: words,
+        rule: words,
+        tokenId: words,
+        resource: words,
+        requestId: 'zyxwv.quorbly',
+      },
+      ...{ policyVersion: words, secretVersion: words, scope: 'zyxwv.quorbly' },
+      ...{ actorSubject: canonicalName(words), actorSubjectNot: [canonicalName(words)] },
+      ...{ actorTenant: canonicalName(words), targetTenant: canonicalName(words) },
+      ...{ targetSubject: canonicalName(words), clientApp: canonicalName(words) },
+    };
+    await search({ ...texts, displayName: words, address: '198.51.100.0/24', action: ['x-a.b'] });
+    const [reading] = (
+      await search({ before: undefined, action: 'audit.read', limit: 2 })
+    ).items.slice(1);
+    const given = 'given, 13 characters';
+    expect(reading?.entry.details).toMatchObject({
+      ...Object.fromEntries(Object.keys(texts).map((name) => [name, given])),
+      ...{ actorSubjectNot: [given], displayName: 'given', address: 'given', action: ['x-a.b'] },
     });
-    const readings = await search({ before: undefined, action: 'audit.read', limit: 2 });
-    expect(readings.items[1]?.entry.details).toMatchObject({
-      displayName: 'given',
-      address: 'given',
-      rule: 'night',
-      action: ['x-a.b'],
-    });
+    expect(reading?.leaf.toString()).not.toMatch(/zyxwv/i);
+  });
+
+  it('records ids that were searched for', async () => {
+    const ids = {
+      actorSubject: canonicalName('00000000-0000-4000-8000-00000000a11c'),
+      tokenId: 'fqiBqXLPj0eQa82S-IYFAA',
+      secretVersion: '0123456789abcdef0123456789abcdef',
+    };
+    await search(ids);
+    const [reading] = (
+      await search({ before: undefined, action: 'audit.read', limit: 2 })
+    ).items.slice(1);
+    expect(reading?.entry.details).toMatchObject(ids);
   });
 });

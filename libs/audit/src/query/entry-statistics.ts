@@ -31,6 +31,9 @@ const DIMENSION_VALUES = Object.values(STATISTIC_DIMENSIONS)
 
 /** `infinity` and years that no clock shows are times of rows that anybody has written, not the service. */
 const IS_TIME = `recorded_at BETWEEN '2000-01-01' AND '2200-01-01'`;
+const OLDEST_HOUR = `
+  SELECT date_trunc('hour', recorded_at, 'UTC') FROM audit_entry WHERE ${IS_TIME}
+  ORDER BY recorded_at, entry_index LIMIT 1`;
 const IS_RUN = `(start_at >= '2000-01-01' AND end_at <= '2200-01-01')`;
 
 /**
@@ -79,8 +82,7 @@ export class EntryStatistics {
     );
     // The database finds out what is a whole hour: a `Date` has no microseconds.
     const runs = await this.database.query<StoredRun>(
-      `SELECT start_at AS start, end_at AS end, (SELECT date_trunc('hour', recorded_at, 'UTC')
-         FROM audit_entry WHERE ${IS_TIME} ORDER BY recorded_at, entry_index LIMIT 1) AS first,
+      `SELECT start_at AS start, end_at AS end, (${OLDEST_HOUR}) AS first,
          start_at = date_trunc('hour', start_at, 'UTC')
            AND end_at = date_trunc('hour', end_at, 'UTC') AS "isWhole"
        FROM audit_statistic_run WHERE ${IS_RUN} ORDER BY end_at`,
@@ -129,14 +131,17 @@ export class EntryStatistics {
     return { end, wrongHours: [...wrong] };
   }
 
-  /** The complete hours of a window whose counts are stored; an empty range at its end when there are none. */
+  /**
+   * The complete hours of a window whose counts are stored, from that of the oldest entry: those before it are
+   * of retired entries, which no search finds. An empty range at the end of the window when there are none.
+   */
   async #storedWithin(from: Date, to: Date): Promise<{ from: Date; to: Date }> {
-    const [run] = await this.database.query<{ start_at: Date; end_at: Date }>(
-      `SELECT min(start_at) AS start_at, max(end_at) AS end_at FROM audit_statistic_run
-       WHERE ${IS_RUN} HAVING count(*) > 0`,
+    const [run] = await this.database.query<{ start_at: Date; end_at: Date; oldest: Date | null }>(
+      `SELECT min(start_at) AS start_at, max(end_at) AS end_at, (${OLDEST_HOUR}) AS oldest
+       FROM audit_statistic_run WHERE ${IS_RUN} HAVING count(*) > 0`,
     );
-    if (!run) return { from: to, to };
-    const first = Math.max(ceilHour(from), run.start_at.getTime());
+    if (!run?.oldest) return { from: to, to };
+    const first = Math.max(ceilHour(from), run.start_at.getTime(), run.oldest.getTime());
     const end = Math.min(floorHour(to), run.end_at.getTime());
     return end > first ? { from: new Date(first), to: new Date(end) } : { from: to, to };
   }
@@ -151,8 +156,7 @@ export class EntryStatistics {
   async rollUp(signal?: AbortSignal): Promise<boolean> {
     const [state] = await this.database.query<{ start: Date | null; newest: Date | null }>(
       `SELECT coalesce((SELECT max(end_at) FROM audit_statistic_run WHERE ${IS_RUN}),
-          (SELECT date_trunc('hour', recorded_at, 'UTC') FROM audit_entry WHERE ${IS_TIME}
-           ORDER BY recorded_at, entry_index LIMIT 1)) AS start,
+          (${OLDEST_HOUR})) AS start,
         (SELECT recorded_at FROM audit_head WHERE ${IS_TIME} ORDER BY size DESC LIMIT 1) AS newest`,
     );
     if (!state?.start || !state.newest) return false;

@@ -3,10 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { testDatabase, type TestDatabase } from '#libs/platform/testing';
+import { ManualClock, testDatabase, type TestDatabase } from '#libs/platform/testing';
+import { LONGEST_SECRET_USE_MS } from '#libs/secrets';
 import {
   type Checkpoint,
   type CheckpointTrust,
+  NoteSigner,
   openCheckpoint,
   parseLogKeys,
   signCheckpoint,
@@ -31,8 +33,11 @@ describe('the keys of a log whose signing keys were replaced', () => {
   let database: TestDatabase;
   let directory: string;
   let logs: TestLog[];
+  /** Of all processes. */
+  let clock: ManualClock;
 
   beforeEach(async () => {
+    clock = new ManualClock();
     database = await testDatabase();
     directory = await mkdtemp(join(tmpdir(), 'audit-keys-'));
     logs = [];
@@ -45,7 +50,7 @@ describe('the keys of a log whose signing keys were replaced', () => {
 
   /** A process that signs with these keys. */
   async function signing(...signingKeySecrets: string[]): Promise<TestLog> {
-    const log = await openTestLog(database.serviceUrl, { signingKeySecrets });
+    const log = await openTestLog(database.serviceUrl, { clock, signingKeySecrets });
     for (const [name, seed] of Object.entries(SEEDS)) log.secrets.put(name, seed);
     logs.push(log);
     return log;
@@ -53,6 +58,12 @@ describe('the keys of a log whose signing keys were replaced', () => {
 
   async function append(log: TestLog, count = 3): Promise<void> {
     await log.trail.recordAll(Array.from({ length: count }, (_, nth) => issued(nth)));
+  }
+
+  /** Until no process has a key that was replaced before. */
+  async function longAfter(log: TestLog): Promise<void> {
+    await clock.advance(LONGEST_SECRET_USE_MS + 1);
+    await append(log, 1);
   }
 
   async function newest(log: TestLog): Promise<string> {
@@ -99,6 +110,7 @@ describe('the keys of a log whose signing keys were replaced', () => {
         held.push(openCheckpoint(await newest(log), trust).checkpoint);
         if (held.length < rotation.length) await copy.copy(log.reader);
       }
+      await longAfter(log);
       expect(await faults(log, { known: held })).toEqual([]);
       for (const since of held) expect(await faults(log, { since })).toEqual([]);
       const trust = await listed(log);
@@ -117,15 +129,65 @@ describe('the keys of a log whose signing keys were replaced', () => {
     },
   );
 
-  it('count the one that other processes still use without an end', async () => {
+  /** Names of the secrets of the keys that are listed, and the ends of those that have one. */
+  async function ends(log: TestLog): Promise<Record<string, number | undefined>> {
+    const { verifiers, retired } = await listed(log);
+    const known = [...verifiers, ...retired.map(({ verifier }) => verifier)].map(String);
+    const names = Object.entries(SEEDS).map(([name, seed]) => {
+      const signer = new NoteSigner(log.settings.origin, Buffer.from(seed, 'base64'));
+      return { name, key: signer.verifier.toString() };
+    });
+    return Object.fromEntries(
+      names
+        .filter(({ key }) => known.includes(key))
+        .map(({ name, key }) => [
+          name,
+          retired.find(({ verifier }) => verifier.toString() === key)?.untilSize,
+        ]),
+    );
+  }
+
+  it('have no end while a process may sign with them, whichever signed last', async () => {
     const old = await signing('first');
     await append(old);
     const next = await signing('second');
-    expect((await listed(next)).verifiers).toHaveLength(2);
+    const held: Required<CheckpointTrust>[] = [];
+    for (const log of [next, old, next]) {
+      await append(log);
+      await clock.advance(LONGEST_SECRET_USE_MS - 1);
+      await append(log);
+      for (const one of [old, next]) {
+        expect(await ends(one)).toEqual({ first: undefined, second: undefined });
+        held.push(await listed(one));
+      }
+    }
+    await append(old);
     await append(next);
-    expect((await listed(next)).verifiers).toHaveLength(1);
-    expect((await listed(next)).retired).toMatchObject([{ untilSize: 3 }]);
-    expect((await listed(old)).verifiers).toHaveLength(2);
+    for (const trust of held) expect(await faults(next, trust)).toEqual([]);
+  });
+
+  it('have the end of their last checkpoint once no process can have them', async () => {
+    await append(await signing('first', 'second'));
+    const log = await signing('first', 'third');
+    await append(log);
+    expect(await ends(log)).toEqual({ first: undefined, second: undefined, third: undefined });
+    await longAfter(log);
+    expect(await ends(log)).toEqual({ first: undefined, second: 3, third: undefined });
+    expect(await faults(log)).toEqual([]);
+  });
+
+  it('are replaced by newer ones only, however long they did not sign', async () => {
+    const old = await signing('first');
+    await append(old);
+    const standby = await signing('second');
+    await append(standby);
+    await append(old);
+    await longAfter(old);
+    expect(await ends(old)).toEqual({ first: undefined, second: undefined });
+    await longAfter(standby);
+    expect(await ends(standby)).toEqual({ first: undefined, second: undefined });
+    await longAfter(standby);
+    expect(await ends(standby)).toEqual({ first: 10, second: undefined });
   });
 
   it('refuse what a retired key signs beyond its time, and a log that ends in its time', async () => {
@@ -133,6 +195,7 @@ describe('the keys of a log whose signing keys were replaced', () => {
     await append(old);
     const log = await signing('second');
     await append(log);
+    await longAfter(log);
     const trust = await listed(log);
     const stolen = await old.signers.current();
     const { origin, root } = openCheckpoint(await newest(log), trust).checkpoint;
@@ -152,7 +215,7 @@ describe('the keys of a log whose signing keys were replaced', () => {
       expect.objectContaining({ kind: 'head-differs', index: 3 }),
     );
 
-    await tamper('DELETE FROM audit_head WHERE size = 6');
+    await tamper('DELETE FROM audit_head WHERE size > 3');
     await tamper('DELETE FROM audit_entry WHERE entry_index >= 3');
     await tamper('DELETE FROM audit_personal WHERE entry_index >= 3');
     await tamper('DELETE FROM audit_signing_keys WHERE from_size = 3');
@@ -178,13 +241,13 @@ describe('the keys of a log whose signing keys were replaced', () => {
 
   it('open a checkpoint file that was written before the key was replaced', async () => {
     const checkpointFile = join(directory, 'checkpoint');
-    const old = await openTestLog(database.serviceUrl, { checkpointFile });
+    const old = await openTestLog(database.serviceUrl, { clock, checkpointFile });
     await append(old);
     await expect.poll(async () => readFile(checkpointFile, 'utf8')).toContain('\n3\n');
     await old.close();
     await append(await signing('second'));
     const log = await openTestLog(database.serviceUrl, {
-      checkpointFile,
+      ...{ clock, checkpointFile },
       signingKeySecrets: ['second'],
     });
     log.secrets.put('second', SEEDS.second ?? '');

@@ -8,6 +8,15 @@ import {
   type SettingsOf,
 } from '#libs/platform';
 
+const MAX_REFRESH_MINUTES = 1440;
+const MAX_OUTAGE_MINUTES = 10_080;
+
+/**
+ * The longest time for which a process may use a version of a secret that was replaced, whatever its settings
+ * are: 8 days. It is out of reach of the vault then.
+ */
+export const LONGEST_SECRET_USE_MS = (MAX_REFRESH_MINUTES + MAX_OUTAGE_MINUTES) * 60_000;
+
 /** Where the Key Vault is and how long its secrets are cached. */
 export const keyVaultSettings = defineSettings(
   'key-vault',
@@ -19,11 +28,11 @@ export const keyVaultSettings = defineSettings(
       .prefault('3000')
       .describe('milliseconds until reading a secret is given up, 100 to 30000')
       .meta(ADVANCED),
-    KEY_VAULT_REFRESH_MINUTES: integer(1, 1440)
+    KEY_VAULT_REFRESH_MINUTES: integer(1, MAX_REFRESH_MINUTES)
       .prefault('1')
       .describe('minutes within which a new version of a secret is noticed, 1 to 1440')
       .meta(ADVANCED),
-    KEY_VAULT_OUTAGE_MINUTES: integer(1, 10_080)
+    KEY_VAULT_OUTAGE_MINUTES: integer(1, MAX_OUTAGE_MINUTES)
       .prefault('1440')
       .describe(
         'minutes for which the last known secret is used while the vault is out of reach, 1 to 10080',
