@@ -7,6 +7,7 @@ import {
   DatabaseVerifier,
   type RecordOptions,
   type RowChange,
+  together,
 } from '#libs/audit';
 import { issued, openTestLog, type TestLog } from '#libs/audit/testing';
 import { testDatabase, type TestDatabase } from '#libs/platform/testing';
@@ -61,6 +62,18 @@ function increment(id: string, version: number): RowChange {
            WHERE counter.id = c.id AND counter.version = c.version RETURNING c.n`,
     row: [id, version],
     reject: (cause) => new Stale('stale', { cause }),
+  };
+}
+
+/** Increments the counter, if there is one. */
+function incrementAny(id: string): RowChange {
+  return {
+    name: 'test_increment_any',
+    text: `UPDATE counter SET version = counter.version + 1
+           FROM unnest($1::text[]) WITH ORDINALITY AS c (id, n) WHERE counter.id = c.id RETURNING c.n`,
+    row: [id],
+    isOptional: true,
+    reject: (cause) => new Stale('none', { cause }),
   };
 }
 
@@ -214,6 +227,100 @@ describe('the changes of a batch', () => {
       'fulfilled',
     ]);
     expect(outcomes[1]).toMatchObject({ reason: { message: 'taken' } });
+    await expectWhole(log);
+  });
+});
+
+describe('several changes of one record', () => {
+  const versions = async (): Promise<Record<string, number>> =>
+    Object.fromEntries(
+      (await rows<{ id: string; version: number }>('SELECT * FROM counter')).map(
+        ({ id, version }) => [id, version],
+      ),
+    );
+  const append = async (log: TestLog, writes: readonly (readonly RowChange[])[]) => {
+    const outcomes = await Promise.allSettled(
+      writes.map(async (changes, nth) => log.trail.record(issued(nth), together(changes))),
+    );
+    return outcomes.map((outcome) =>
+      outcome.status === 'fulfilled' ? 'held' : String(outcome.reason),
+    );
+  };
+
+  beforeEach(async () => {
+    await superuser.query(`INSERT INTO counter VALUES ('a', 1), ('b', 1), ('c', 1), ('d', 1)`);
+  });
+
+  it('share the commit and the round trip of others', async () => {
+    const log = await open();
+    await log.trail.record(issued());
+    const before = await commits();
+    const { roundTrips } = proxy;
+    const outcomes = await append(log, [
+      [increment('a', 1), increment('b', 1), expectVersion('d', 1)],
+      [increment('c', 1), incrementAny('d2')],
+      ...Array.from({ length: 100 }, (_, nth) => [expectVersion('d', 1), incrementAny(`e${nth}`)]),
+    ]);
+    expect(new Set(outcomes)).toEqual(new Set(['held']));
+    expect((await commits()) - before).toBe(1);
+    expect(proxy.roundTrips - roundTrips).toBe(1);
+    expect(await versions()).toEqual({ a: 2, b: 2, c: 2, d: 1 });
+  });
+
+  it.each([1, 2])(
+    'are all rejected with one of them, and reject no other, with %i replicas',
+    async (replicas) => {
+      const log = await open();
+      if (replicas > 1) await (await open()).trail.record(issued());
+      await log.trail.record(issued());
+      const size = (await ids()).length;
+      const outcomes = await append(log, [
+        [increment('a', 1), increment('b', 7)],
+        [increment('a', 1), incrementAny('d')],
+        [increment('b', 1), expectVersion('c', 7)],
+        [increment('b', 1), incrementAny('none')],
+        [increment('c', 7), incrementAny('c')],
+      ]);
+      const stale = 'Error: stale';
+      expect(outcomes).toEqual([stale, 'held', stale, 'held', stale]);
+      expect(await versions()).toEqual({ a: 2, b: 2, c: 1, d: 2 });
+      expect(await ids()).toHaveLength(size + 2);
+      await expectWhole(log);
+    },
+  );
+
+  it('that are optional are made of no record that is rejected, without another commit', async () => {
+    const log = await open();
+    await log.trail.record(issued());
+    const before = await commits();
+    const outcomes = await append(log, [
+      [increment('a', 7), incrementAny('d')],
+      [increment('b', 1), incrementAny('c')],
+      [increment('a', 8), incrementAny('c')],
+    ]);
+    expect(outcomes).toEqual(['Error: stale', 'held', 'Error: stale']);
+    expect(await versions()).toEqual({ a: 1, b: 2, c: 2, d: 1 });
+    expect((await commits()) - before).toBe(1);
+    await expectWhole(log);
+  });
+
+  it('that are optional are made before conditions are checked', async () => {
+    const log = await open();
+    await log.trail.record(issued());
+    const outcomes = await append(log, [[expectVersion('a', 1)], [incrementAny('a')]]);
+    expect(outcomes).toEqual(['Error: stale', 'held']);
+    expect(await versions()).toMatchObject({ a: 2 });
+  });
+
+  it('that violate a constraint are all undone', async () => {
+    const log = await open();
+    await log.trail.record(issued());
+    const outcomes = await append(log, [
+      [rename('b', 'c'), increment('a', 1)],
+      [increment('d', 1), incrementAny('a')],
+    ]);
+    expect(outcomes).toEqual(['Error: taken', 'held']);
+    expect(await versions()).toEqual({ a: 2, b: 1, c: 1, d: 2 });
     await expectWhole(log);
   });
 });

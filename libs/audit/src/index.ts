@@ -44,6 +44,7 @@ export { type Access, auditActorOf, recordingRefusal } from './trail/recording-r
 export { type AuditReceipt, AuditTrail, type RecordOptions } from './trail/audit-trail.js';
 export {
   applyWrite,
+  changesOf,
   type RowChange,
   together,
   type TransactionalWrite,

@@ -2,7 +2,7 @@ import { type EncodedEntry, withRecordedAt } from '../entry/encode-entry.js';
 import type { Addition, LogHead } from '../postgres/append-statements.js';
 import type { SignedHead } from '../postgres/log-queries.js';
 import { rejectionOf } from '../trail/transactional-write.js';
-import { type PendingRecord, rowChange } from './pending-batch.js';
+import { type PendingRecord, rowChanges } from './pending-batch.js';
 
 /** The entries of a record with the index of the first, or the error of its write. */
 export type AppendResult =
@@ -56,8 +56,9 @@ export function outcomeOfFailure(
   failure: unknown,
 ): AppendOutcome {
   return {
-    results: records.map(({ write }) => {
-      const change = rowChange(write);
+    results: records.map((record) => {
+      // Which of several changes the server refused is not known here: the first names the record.
+      const [change] = rowChanges(record);
       return { rejection: change ? rejectionOf(change, failure) : failure };
     }),
   };

@@ -1,3 +1,4 @@
+import pg from 'pg';
 import { beforeEach, afterEach, describe, expect, it } from 'vitest';
 import { ManualClock, testDatabase, type TestDatabase } from '#libs/platform/testing';
 import { RetentionNotOver } from '../errors.js';
@@ -5,6 +6,7 @@ import { EntryFeed } from '../export/entry-feed.js';
 import { EntryStatistics } from '../query/entry-statistics.js';
 import { StatisticsReader } from '../query/statistics-reader.js';
 import { issued } from '../testing/sample-events.js';
+import { EntryRepository } from '../query/entry-repository.js';
 import { openTestLog, type TestLog } from '../testing/test-log.js';
 import { DatabaseVerifier } from '../verify/database-verifier.js';
 import { LogRetention } from './log-retention.js';
@@ -179,4 +181,57 @@ describe('LogRetention', () => {
       expect(await verified()).toMatchObject({ retiredBelow: 3, faults: [] });
     },
   );
+});
+
+describe('LogRetention beside a dump of the database', () => {
+  let dump: pg.Client;
+  let clock: ManualClock;
+  let retention: LogRetention;
+  const before = new Date('2020-03-01');
+
+  beforeEach(async () => {
+    for (const parent of ['audit_entry', 'audit_personal']) {
+      await addPartition(parent, '2020_01', '2020-01-01', '2020-02-01');
+    }
+    await recordedOn('2020-01-15T00:00:00Z', 2);
+    await recordedOn('2020-02-15T00:00:00Z', 2);
+    clock = new ManualClock();
+    retention = new LogRetention(log.trail, log.database, log.get(EntryRepository), clock);
+    dump = new pg.Client({ connectionString: database.superuserUrl, application_name: 'dump' });
+    await dump.connect();
+    await dump.query('BEGIN');
+    await dump.query('LOCK TABLE audit_entry, audit_personal IN ACCESS SHARE MODE');
+  });
+  afterEach(async () => dump.end());
+
+  const hasTriedToLock = async (): Promise<boolean> => {
+    const { rows } = await dump.query(
+      `SELECT FROM pg_locks WHERE NOT granted AND relation = 'audit_entry'::regclass`,
+    );
+    return rows.length > 0 || clock.sleeping > 0;
+  };
+
+  it('keeps no append waiting, and drops the entries when the dump has ended', async () => {
+    const retired = retention.retire(before, operator);
+    await expect.poll(hasTriedToLock).toBe(true);
+    await log.trail.record(issued());
+    await expect.poll(() => clock.sleeping).toBe(1);
+    await dump.query('COMMIT');
+    await clock.advance(1_000);
+    const partitions = ['audit_entry_2020_01', 'audit_entry_other'];
+    expect(await retired).toMatchObject({ partitions, firstIndex: 4 });
+    expect(await verified()).toMatchObject({ size: 6, retiredBelow: 4, faults: [] });
+  });
+
+  it('gives up after a minute, names who has the tables, and can be repeated', async () => {
+    const refused = expect(retention.retire(before, operator)).rejects.toThrow(
+      /pid \d+ \(.*, dump\)/,
+    );
+    await expect.poll(() => clock.sleeping).toBe(1);
+    await clock.advance(60_000);
+    await refused;
+    await dump.query('COMMIT');
+    await retention.retire(before, operator);
+    expect(await verified()).toMatchObject({ size: 6, retiredBelow: 4, faults: [] });
+  });
 });

@@ -1,9 +1,10 @@
 import { Injectable } from '@nestjs/common';
-import { type Actor, Database, type Transaction } from '#libs/platform';
+import { type Actor, Clock, Database, type Transaction } from '#libs/platform';
 import { RetentionNotOver } from '../errors.js';
 import { readSignedHead } from '../postgres/log-queries.js';
 import { EntryRepository } from '../query/entry-repository.js';
 import { type AuditReceipt, AuditTrail } from '../trail/audit-trail.js';
+import { withBriefLocks } from './brief-lock.js';
 
 /** What a run of `LogRetention` dropped. */
 export interface RetentionReport {
@@ -13,6 +14,9 @@ export interface RetentionReport {
   readonly firstIndex: number;
   readonly receipt: AuditReceipt | undefined;
 }
+
+/** For each table that somebody else uses. */
+const LOCK_WAIT_MS = 60_000;
 
 const PARENTS = ['audit_entry', 'audit_personal'] as const;
 
@@ -42,13 +46,18 @@ export class LogRetention {
     private readonly trail: AuditTrail,
     private readonly database: Database,
     private readonly entries: EntryRepository,
+    private readonly clock: Clock,
   ) {}
 
   /**
    * Records what will be dropped, then drops the whole months that ended at `before` or earlier, and a day
    * ago or earlier. Safe to repeat: the next run completes one that was interrupted.
    *
+   * Appends wait at most 100 ms for it to get a table. While somebody else reads the log in a long transaction,
+   * such as a dump, it repeats that for a minute for each table.
+   *
    * @throws RetentionNotOver when `before` lies in the future
+   * @throws LockNotFree when a table was in use for longer; the next run drops what is left
    */
   async retire(before: Date, actor: Actor): Promise<RetentionReport> {
     const { end, dropped, rewritten } = await this.#plan(before);
@@ -68,13 +77,21 @@ export class LogRetention {
       },
     });
     await this.#assertSurvives(receipt, end);
-    for (const { name } of dropped) await this.database.query(`DROP TABLE ${name}`);
+    for (const { name } of dropped) {
+      await this.#withBriefLocks(async (transaction) => {
+        await transaction.query(`DROP TABLE ${name}`);
+      });
+    }
     if (rewritten.length > 0) {
-      await this.database.transaction(async (transaction) => {
+      await this.#withBriefLocks(async (transaction) => {
         for (const { parent } of rewritten) await rewriteDefault(transaction, parent, end);
       });
     }
     return { partitions: names, firstIndex, receipt };
+  }
+
+  async #withBriefLocks(work: (transaction: Transaction) => Promise<void>): Promise<void> {
+    await withBriefLocks(this.database, work, { clock: this.clock, waitMs: LOCK_WAIT_MS });
   }
 
   /** The size of the log when no entry is that new. Read before, since the log may grow in between. */

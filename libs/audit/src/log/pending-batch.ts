@@ -1,6 +1,10 @@
 import type { EncodedEntry } from '../entry/encode-entry.js';
 import type { AuditEvent } from '../trail/audit-event.js';
-import type { RowChange, TransactionalWrite } from '../trail/transactional-write.js';
+import {
+  changesOf,
+  type RowChange,
+  type TransactionalWrite,
+} from '../trail/transactional-write.js';
 
 /** A call of `AuditTrail.recordAll` that waits for its commit. Committed whole or rejected whole. */
 export interface PendingRecord {
@@ -20,10 +24,10 @@ export interface PendingBatch {
   readonly refill: () => void;
 }
 
-/** The change of a record in a batch, where no write is a function. */
-export function rowChange(write: TransactionalWrite | undefined): RowChange | undefined {
+/** The changes of a record in a batch, where no write is a function. */
+export function rowChanges({ write }: PendingRecord): readonly RowChange[] {
   if (typeof write === 'function') throw new Error('a function is appended alone');
-  return write;
+  return write ? changesOf(write) : [];
 }
 
 export function* timesOf(records: readonly PendingRecord[]): Generator<number> {

@@ -20,15 +20,15 @@ import {
 } from '../postgres/append-statements.js';
 import {
   type ChangeGroup,
+  ChangeVerdicts,
   expectingStep,
   groupChanges,
-  rejectedPlaces,
   verdictStep,
 } from '../postgres/change-steps.js';
 import { FlightLost, type Step, type StepRows } from '../postgres/flight.js';
 import { type Backend, LogConnection } from '../postgres/log-connection.js';
 import { auditSettings, type AuditSettings } from '../settings.js';
-import type { RowChange, TransactionalWrite } from '../trail/transactional-write.js';
+import type { TransactionFunction } from '../trail/transactional-write.js';
 import {
   type AppendOutcome,
   type AppendResult,
@@ -44,13 +44,14 @@ import { MAX_FOLLOWED_ENTRIES } from './frontier-cache.js';
 import { FunctionAppend } from './function-append.js';
 import { KnownLog } from './known-log.js';
 import { LogOrigin } from './log-origin.js';
-import { type PendingBatch, type PendingRecord, rowChange, timesOf } from './pending-batch.js';
+import { type PendingBatch, type PendingRecord, rowChanges, timesOf } from './pending-batch.js';
 import { isConstraint, isRefusal, isValueRefusal } from './refusals.js';
 
 /** The log under the lock of this process. */
 interface LockedLog {
   readonly head: LogHead | undefined;
   readonly frontier: TreeFrontier;
+  readonly backend: Backend;
   /** Of the changes that were made with the lock. */
   readonly verdicts: readonly StepRows[];
 }
@@ -76,7 +77,8 @@ const BATCHES_AFTER_CONTENTION = 50;
  * that this process committed last. If the head is another one, nothing is left behind, and two flights
  * follow: one locks and reads the head, the other sends what has been pooled until then. If a change does
  * not hold, nothing is left behind either, and the first of two flights makes the changes, so that the
- * second adds the entries of those that hold.
+ * second adds the entries of those that hold; between them, one makes the optional changes and those that
+ * follow. If of the changes of a record only some hold, the batch is undone and appended in halves.
  */
 @Injectable()
 export class Sequencer {
@@ -150,7 +152,7 @@ export class Sequencer {
   ): Promise<AppendOutcome> {
     const results = assignIndexes(records, known);
     const addition = this.#log.additionOf(entriesOf(results), frontier);
-    const changes = groupChanges(records.map(({ write }) => rowChange(write)));
+    const changes = groupChanges(records.map(rowChanges));
     const steps = [
       beginAppend(timeoutMs, known),
       ...copyEntries(addition.entries, addition.fromSize),
@@ -170,7 +172,7 @@ export class Sequencer {
       const { records } = batch;
       // The clock may have been set while this process waited.
       await this.clockBound.assertWithin(timesOf(records));
-      const changes = groupChanges(records.map(({ write }) => rowChange(write)));
+      const changes = groupChanges(records.map(rowChanges));
       return { results: assignIndexes(records, head), changes };
     });
   }
@@ -180,14 +182,28 @@ export class Sequencer {
     records: readonly PendingRecord[],
     timeoutMs: number,
   ): Promise<AppendOutcome> {
-    const changes = groupChanges(records.map(({ write }) => rowChange(write)));
-    return this.#appendLocked(changes, timeoutMs, ({ head, verdicts }) => {
-      const rejected = changes.flatMap((group, nth) => rejectedPlaces(group, verdicts[nth] ?? []));
-      const rejections = new Map(
-        rejected.map((place) => [place, rowChange(records[place]?.write)?.reject()]),
-      );
+    const changes = records.map(rowChanges);
+    const groups = groupChanges(changes);
+    const hasOptional = groups.some(({ kind }) => kind === 'optional');
+    const first = hasOptional ? groups.filter(({ kind }) => kind === 'required') : groups;
+    const outcome = await this.#appendLocked(first, timeoutMs, async (locked) => {
+      const { head, backend } = locked;
+      const verdicts = new ChangeVerdicts();
+      verdicts.addAll(first, locked.verdicts);
+      // Without those of rejected records, which would have to be undone.
+      const rest = changes.map((own, place) => (verdicts.isRejected(place) ? [] : own));
+      const others = groupChanges(rest).filter(({ kind }) => kind !== 'required');
+      if (hasOptional && others.length > 0) {
+        const steps = others.map(verdictStep);
+        verdicts.addAll(others, await this.connection.fly(steps, timeoutMs, backend));
+      }
+      // Records may be rejected for a change that is undone: none is appended by these verdicts.
+      if (records.length > 1 && verdicts.isAnyHalfMade) return { results: [], changes: [] };
+      const rejections = verdicts.rejections(changes);
       return { results: assignIndexes(records, head, rejections), changes: [] };
     });
+    const isUndone = outcome.results.length < records.length;
+    return isUndone ? this.#appendInHalves(records, timeoutMs) : outcome;
   }
 
   /**
@@ -250,7 +266,7 @@ export class Sequencer {
     await this.#log.follow(toCheckpoint(checkpointRows), this.connection);
     const followed = toLeafHashes(hashRows);
     const frontier = await this.#log.frontierAt(head, this.connection, followed);
-    return { head, frontier, verdicts };
+    return { head, frontier, backend, verdicts };
   }
 
   /** Appends the records whose changes hold, violate no constraint and have values that the server takes. */
@@ -264,17 +280,16 @@ export class Sequencer {
       const hasChange = records.some(({ write }) => write !== undefined);
       // A constraint that entries violate is a fault of the schema, such as a missing partition.
       if (!isValueRefusal(error) && !(isConstraint(error) && hasChange)) throw error;
-      return this.#appendInHalves(records, timeoutMs, error);
+      if (records.length === 1) return outcomeOfFailure(records, error);
+      return this.#appendInHalves(records, timeoutMs);
     }
   }
 
-  /** Finds the records that the server refuses, and appends the others. */
+  /** Finds the records that can't be appended with others, and appends the others. */
   async #appendInHalves(
     records: readonly PendingRecord[],
     timeoutMs: number,
-    error: unknown,
   ): Promise<AppendOutcome> {
-    if (records.length === 1) return outcomeOfFailure(records, error);
     const middle = Math.ceil(records.length / 2);
     const outcomes: AppendOutcome[] = [];
     for (const half of [records.slice(0, middle), records.slice(middle)]) {
@@ -289,7 +304,7 @@ export class Sequencer {
 
   async #appendWithFunction(
     record: PendingRecord,
-    write: Exclude<TransactionalWrite, RowChange>,
+    write: TransactionFunction,
   ): Promise<AppendOutcome> {
     this.#log.forgetSigningKeys();
     const outcome = await this.#functions.run(

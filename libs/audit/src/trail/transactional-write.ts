@@ -19,11 +19,19 @@ export interface RowChange {
   readonly row: readonly ChangeValue[];
   /** Whether the statement only reads. */
   readonly isCondition?: boolean;
+  /** Whether the change also holds where it finds no row. It is made after those that have to find theirs. */
+  readonly isOptional?: boolean;
   /** @param cause the violated constraint, if there is one */
   readonly reject: (cause?: unknown) => Error;
 }
 
 export type ChangeValue = string | number | boolean | Date | null | undefined;
+
+/** Changes of several rows, each of another one: all take effect, or none. Rejected as the first that does not hold. */
+export interface RowChanges {
+  /** At least one. */
+  readonly changes: readonly RowChange[];
+}
 
 /**
  * Statements that commit in the transaction that appends their entry: both take effect, or neither.
@@ -35,7 +43,9 @@ export type ChangeValue = string | number | boolean | Date | null | undefined;
  * while it runs. A few fast statements, no calls to other services, and no waiting for locks that another
  * caller of `record` may hold.
  */
-export type TransactionalWrite = RowChange | ((transaction: Transaction) => Promise<void>);
+export type TransactionalWrite = RowChange | RowChanges | TransactionFunction;
+
+export type TransactionFunction = (transaction: Transaction) => Promise<void>;
 
 const UNIQUE_VIOLATION = '23505';
 
@@ -48,22 +58,39 @@ export async function applyWrite(
     await write(transaction);
     return;
   }
-  const columns = write.row.map((value) => [value ?? null]);
-  const result = await transaction.query<unknown[]>(write.text, columns).catch((error: unknown) => {
-    throw rejectionOf(write, error);
-  });
-  // TypeORM returns rows and their number for an update, but only the rows for other statements.
-  const [rows] = result;
-  if ((Array.isArray(rows) ? rows : result).length === 0) throw write.reject();
+  for (const change of changesOf(write)) await applyChange(transaction, change);
 }
 
-/** Several writes as one, which take effect in their order, all or none. */
+async function applyChange(transaction: Transaction, change: RowChange): Promise<void> {
+  const columns = change.row.map((value) => [value ?? null]);
+  const result = await transaction
+    .query<unknown[]>(change.text, columns)
+    .catch((error: unknown) => {
+      throw rejectionOf(change, error);
+    });
+  // TypeORM returns rows and their number for an update, but only the rows for other statements.
+  const [rows] = result;
+  const isMade = (Array.isArray(rows) ? rows : result).length > 0;
+  if (!isMade && change.isOptional !== true) throw change.reject();
+}
+
+/**
+ * Several writes as one: all take effect, or none. Where one is a function, so is the result, and they are
+ * made in their order; changes of rows alone share the batch with others.
+ */
 export function together(writes: readonly TransactionalWrite[]): TransactionalWrite {
   const [first, ...others] = writes;
   if (first && others.length === 0) return first;
+  const rowWrites = writes.filter((write) => typeof write !== 'function');
+  if (rowWrites.length === writes.length) return { changes: rowWrites.flatMap(changesOf) };
   return async (transaction) => {
     for (const write of writes) await applyWrite(transaction, write);
   };
+}
+
+/** The changes of a write that is no function, in their order. */
+export function changesOf(write: RowChange | RowChanges): readonly RowChange[] {
+  return 'changes' in write ? write.changes : [write];
 }
 
 /** The error of a write whose statement failed when it was made alone. */

@@ -146,11 +146,17 @@ const EXPECT_UNCHANGED = `
   WHERE stored.id IS NOT DISTINCT FROM c.id AND stored.version IS NOT DISTINCT FROM c.version
     AND (stored.status IN ('renewing', 'deleting') OR stored.is_awaiting) IS NOT TRUE`;
 
-/** $1 tenant, $2 object id */
+/** The nested loops of LATERAL … LIMIT keep it one index lookup for each holder. */
 const RENEW = `
   UPDATE teams_phone_assignment
   SET ${RENEWED}, lease_expires_at = coalesce(lease_expires_at, clock_timestamp())
-  WHERE tenant = $1 AND object_id = $2 AND status IN ('pending', 'active', 'renewing')`;
+  FROM unnest($1::uuid[], $2::uuid[]) WITH ORDINALITY AS c (holder_tenant, holder_id, n), LATERAL (
+    SELECT id AS renewed_id FROM teams_phone_assignment AS found
+    WHERE found.tenant = c.holder_tenant AND found.object_id = c.holder_id
+      AND found.status <> 'deleted' LIMIT 1
+  ) AS renewed
+  WHERE id = renewed_id AND status IN ('pending', 'active', 'renewing')
+  RETURNING c.n`;
 
 /** $5 number of the mass revocation. An assignment that came to meet it later has no tokens from before. */
 const IS_LEFT = `
@@ -274,9 +280,13 @@ export class PostgresAssignmentStore extends AssignmentStore {
     };
   }
 
-  renew({ tenant, objectId }: AssignmentHolder): TransactionalWrite {
-    return async (transaction) => {
-      await transaction.query(RENEW, [tenant, objectId]);
+  renew({ tenant, objectId }: AssignmentHolder): RowChange {
+    return {
+      name: 'teams_phone_renew',
+      text: RENEW,
+      row: [tenant, objectId],
+      isOptional: true,
+      reject: () => new AssignmentChanged(),
     };
   }
 
