@@ -1,10 +1,10 @@
 import { userInfo } from 'node:os';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 
-/** `--database-url`, for the role that the command needs. */
 /** More digits are not exact as numbers. */
 const MOST = 999_999_999_999_999;
 
+/** `--database-url`, for the role that the command needs. */
 export function databaseOption(
   variable = 'DATABASE_URL',
   role = 'the role that the api works as',
