@@ -83,6 +83,22 @@ describe('ConfigurationAuditor', () => {
     expect(JSON.stringify(trail.entries)).not.toMatch(/hunter/);
   });
 
+  it.each([
+    [
+      'postgres://service:hunter2@/identity?host=/var/run/postgresql',
+      '/var/run/postgresql/identity',
+    ],
+    [
+      'postgres://service:hunter2@a.example:5433,b.example/identity',
+      'a.example:5433,b.example/identity',
+    ],
+  ])('records the place of %s', async (address, place) => {
+    const { trail, clock, record } = open({ ...placeholderEnvironment, DATABASE_URL: address });
+    record.onApplicationBootstrap();
+    await clock.advance(1);
+    expect(trail.entries[0]?.details?.settings).toContain(`DATABASE_URL=${place}`);
+  });
+
   it('records no header of the collector, which may be its key', async () => {
     const { trail, clock, record } = open({
       ...placeholderEnvironment,

@@ -1,6 +1,6 @@
 import type { OnApplicationBootstrap, OnModuleDestroy } from '@nestjs/common';
 import { type AuditEvent, AuditTrail, type NewestEntries } from '#libs/audit';
-import { Clock, Logger, type Settings } from '#libs/platform';
+import { Clock, Logger, parseDatabaseAddress, type Settings } from '#libs/platform';
 import { type Environment, serviceSettings } from './settings.js';
 
 const RETRY_MS = 5_000;
@@ -50,9 +50,9 @@ export class ConfigurationAuditor implements OnApplicationBootstrap, OnModuleDes
   async #record(): Promise<void> {
     const { settings, trail, entries, clock, logger } = this.dependencies;
     const { signal } = this.#stop;
-    const loaded = configurationLoaded(settings, this.variables);
     while (!signal.aborted) {
       try {
+        const loaded = configurationLoaded(settings, this.variables);
         const last = await entries.successOf(loaded.action, ACTOR.name);
         const trustChanged = changedTrust(loaded.details?.settings, last?.details?.settings);
         const changes = trustChanged.length > 0 && { trustChanged };
@@ -106,7 +106,9 @@ function shown(name: string, value: string): string {
   return name === 'DATABASE_URL' ? placeOf(value) : value;
 }
 
+/** Hosts, or folder of the socket, and database: no credentials, no parameters. */
 function placeOf(databaseUrl: string): string {
-  const { host, pathname } = new URL(databaseUrl);
-  return `${host}${pathname}`;
+  const { hosts } = parseDatabaseAddress(databaseUrl);
+  const places = hosts.map(({ host, port }) => (port ? `${host}:${port}` : host));
+  return `${places.join(',')}/${hosts[0]?.database}`;
 }

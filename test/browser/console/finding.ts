@@ -14,7 +14,9 @@ export function findingSpecs(rig: ConsoleRig): void {
     await rig.signIn(page, 'Grace Green', '#/search?action=token.issue&action=token.reuse');
     await page.waitForSelector(ROWS);
     const readingsOf = async (): Promise<number> =>
-      (await rig.service().auditEntries()).filter(({ action }) => action === 'audit.read').length;
+      (await rig.service().auditEntries()).filter(
+        ({ action, details }) => action === 'audit.read' && details?.stage !== 'ended',
+      ).length;
     const readings = await readingsOf();
     const firstIndex = async (nth: number): Promise<string> =>
       (await page.locator(`${ROWS} .time`).nth(nth).getAttribute('title'))?.split('#')[1] ?? '';
