@@ -182,7 +182,7 @@ export const FINDINGS = {
   },
   'telemetry-setting-unusable': {
     meaning:
-      'No telemetry is sent, because a variable of OpenTelemetry has a value that the service can't use.',
+      'No telemetry is sent, because a variable of OpenTelemetry has a value that the service can not use.',
     fix: 'correct or remove the variable, or set OTEL_SDK_DISABLED=true',
   },
   'key-vault-unavailable': {
