@@ -57,12 +57,17 @@ export class LogRetention {
    * such as a dump, it repeats that for a minute for each table.
    *
    * @throws RetentionNotOver when `before` lies in the future
-   * @throws LockNotFree when a table was in use for longer; the next run drops what is left
+   * @throws LockNotFree when a table was in use for longer. Nothing was recorded, unless somebody began to use it
+   *   after that: then the next run drops what is left.
    */
   async retire(before: Date, actor: Actor): Promise<RetentionReport> {
     const { end, dropped, rewritten } = await this.#plan(before);
     const all = [...dropped, ...rewritten];
     if (all.length === 0) return { partitions: [], firstIndex: 0, receipt: undefined };
+    // Before anything is recorded: a dump may have the tables for hours.
+    await this.#withBriefLocks(async (transaction) => {
+      await transaction.query(`LOCK TABLE ${PARENTS.join(', ')} IN ACCESS EXCLUSIVE MODE`);
+    });
     const names = all.filter(({ parent }) => parent === 'audit_entry').map(({ name }) => name);
     const firstIndex = await this.#firstIndexSince(end);
     const receipt = await this.trail.record({
