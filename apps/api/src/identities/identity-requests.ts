@@ -47,7 +47,7 @@ export const identitySearch = z.strictObject({
   tenant: identityFields.tenant.optional(),
   kind: z.enum(IDENTITY_KINDS, { error: `is not one of ${IDENTITY_KINDS.join(', ')}` }).optional(),
   subject: identityFields.recordedSubject.optional(),
-  displayName: identityFields.displayName
+  displayName: identityFields.recordedDisplayName
     .optional()
     .meta({ description: 'What the name begins with, in upper or lower case.' }),
   communicationUserId: identityFields.communicationUserId.optional(),

@@ -13,6 +13,13 @@ import { CALLER_KINDS } from './mapping.js';
 const NO_USER_ID =
   'is not the id of a user of ACS or Teams, such as 8:acs:<resource>_<user> or 8:orgid:<user>';
 
+/**
+ * A visible character, and no control characters, separators of lines, or embeddings, overrides and isolates of
+ * a direction. One pattern, as documents of OpenAPI have one for a field.
+ */
+const SHOWN_NAME =
+  /^[^\p{Cc}\p{Cs}\p{Zl}\p{Zp}\u202A-\u202E\u2066-\u2069]*[\p{L}\p{N}\p{P}\p{S}][^\p{Cc}\p{Cs}\p{Zl}\p{Zp}\u202A-\u202E\u2066-\u2069]*$/u;
+
 /** The one form of a name, which `nameFault` describes. */
 function name(noun: string): z.ZodType<CanonicalName, string> {
   return z
@@ -46,8 +53,17 @@ export const identityFields = {
     .string()
     .min(1, 'must not be empty')
     .max(256, 'must have at most 256 characters')
-    .regex(/^[^\p{Cc}\p{Cs}]+$/u, 'must not hold control characters')
+    .regex(
+      SHOWN_NAME,
+      'must have a visible character, and no control characters or ones that change the direction of text',
+    )
     .meta({ description: 'Personal data, shown to administrators.' }),
+  /** What a name begins with: one from before may be any text. */
+  recordedDisplayName: z
+    .string()
+    .min(1, 'must not be empty')
+    .max(256, 'must have at most 256 characters')
+    .regex(/^[^\p{Cc}\p{Cs}]+$/u, 'must not hold control characters'),
   communicationUserId: z
     .string()
     .max(256, NO_USER_ID)
