@@ -128,6 +128,14 @@ describe('with telemetry', () => {
 });
 
 describe('parseTraceparent', () => {
+  it.each(['01-X-01', 'cc-X-01-what-the-future-will-be-like'])(
+    'reads the fields that it knows of the later version %s',
+    (text) => {
+      const header = text.replace('X', `${TRACE_ID}-b7ad6b7169203331`);
+      expect(parseTraceparent(header)).toMatchObject({ traceId: TRACE_ID, traceFlags: 1 });
+    },
+  );
+
   it.each([
     undefined,
     '',
@@ -136,6 +144,8 @@ describe('parseTraceparent', () => {
     `ff-${TRACE_ID}-b7ad6b7169203331-01`,
     `00-${TRACE_ID.toUpperCase()}-b7ad6b7169203331-01`,
     `00-${TRACE_ID}-b7ad6b7169203331-01-more`,
+    `01-${TRACE_ID}-b7ad6b7169203331-01.more`,
+    `01-${TRACE_ID}-b7ad6b7169203331-0`,
   ])('takes %s for no parent', (text) => {
     expect(parseTraceparent(text)).toBeUndefined();
   });

@@ -1,7 +1,11 @@
 import { isSpanContextValid, type SpanContext, trace, TraceFlags } from '@opentelemetry/api';
 
-/** Version 00 of the `traceparent` header (W3C Trace Context, section 3.2). */
-const TRACEPARENT = /^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$/;
+/**
+ * The `traceparent` header: version 00, or the fields of it that begin one of a later version (W3C Trace Context,
+ * sections 3.2 and 3.3). Version ff is none.
+ */
+const TRACEPARENT =
+  /^(?!ff|00-.{52}.)[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(?:-.*)?$/;
 
 /**
  * The span that a caller names as the parent of its request. `tracestate` and `baggage` are not read: a
