@@ -184,10 +184,10 @@ export class Service {
     return rows.map(({ leaf }) => JSON.parse(leaf.toString('utf8')) as AuditEntry);
   }
 
-  /** The newest audit entry, except for secret reads and start-up, which are recorded at any time. */
+  /** The newest audit entry but of secrets, start-up and rejected credentials, which are recorded at any time. */
   async newestEntry(): Promise<AuditEntry | undefined> {
     return (await this.auditEntries()).findLast(
-      ({ action }) => !/^(secret|configuration)\./.test(action),
+      ({ action }) => !/^(secret|configuration|authentication)\./.test(action),
     );
   }
 
