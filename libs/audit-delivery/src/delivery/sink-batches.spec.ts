@@ -100,7 +100,7 @@ function detectedEntry(details: AuditEntry['details'] = {}): AuditEntryRecord {
     if (field === 'personal.clientNetwork') continue; // computed
     const path = field.split('.');
     const last = path.pop() ?? '';
-    let members = record as unknown as Record<string, object>;
+    let members = record as unknown as Record<string, object>; // by names that the pipelines have
     for (const name of path) {
       members[name] = { ...members[name] };
       members = members[name] as Record<string, object>;

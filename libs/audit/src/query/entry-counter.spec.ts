@@ -30,7 +30,7 @@ function counterOf(times: readonly number[]): EntryCounter {
       ]),
   };
   return new EntryCounter(
-    database as unknown as ReadingDatabase,
+    database as unknown as ReadingDatabase, // all that it uses
     entries as EntryRepository,
     facets as EntryFacets,
   );
