@@ -69,6 +69,39 @@ export function findingSpecs(rig: ConsoleRig): void {
     expect(problems).toEqual([]);
   });
 
+  it('reads again at a refresh what has a start or an end of its own, and people, whom others change too', async () => {
+    const { page, problems } = await rig.open();
+    const requested: string[] = [];
+    page.on('request', (request) => {
+      requested.push(new URL(request.url()).pathname);
+    });
+    const readings = (path: string) => (): number => requested.filter((one) => one === path).length;
+    await issue(rig.service(), 'bob');
+    await rig.signIn(page, 'Nora North', '#/about');
+    for (const [fragment, shown, path] of [
+      ['search?from=2026-01-01T08:00:00Z', '.foot', '/v1/audit/entries/search'],
+      [
+        'overview?from=2026-01-01T00:00:00Z&to=2026-01-02T00:00:00Z',
+        '.tiles',
+        '/v1/audit/statistics',
+      ],
+      [`identities?person=${SAMPLE_PEOPLE.bob.objectId}`, '.identity', '/v1/identities'],
+    ] as const) {
+      await page.goto(`${rig.url()}#/${fragment}`);
+      await page.waitForSelector(shown);
+      await expect.poll(readings(path)).toBe(1);
+      await page.keyboard.press('.');
+      await expect.poll(readings(path)).toBe(2);
+    }
+    await page.click('button:has-text("Find")');
+    await expect.poll(readings('/v1/identities')).toBe(3);
+    await page.goto(`${rig.url()}#/about`);
+    await page.waitForSelector('h1:has-text("About")');
+    await page.goBack();
+    await expect.poll(readings('/v1/identities')).toBe(4);
+    expect(problems).toEqual([]);
+  });
+
   it('lists the oldest entries first, filters a person out, and opens the address of an entry', async () => {
     const { page, problems } = await rig.open();
     await rig.signIn(page, 'Grace Green', '#/search?action=token.issue');

@@ -9,6 +9,7 @@ import { type Me, may } from '../../api/me.js';
 import { fragmentOf, useAddress } from '../../shell/address.js';
 import { FailureMessage } from '../../shell/failure-message.js';
 import { USER_ID, UUID } from '../../shell/id-forms.js';
+import { useKeys } from '../../shell/keys.js';
 import { useZone } from '../../shell/use-zone.js';
 import { Waiting } from '../../shell/waiting.js';
 import { instant } from '../../time/format.js';
@@ -54,12 +55,18 @@ function Identities(): ReactNode {
   const [typed, setTyped] = useState(wanted ?? '');
   const found = useInfiniteQuery({
     queryKey: ['identities', wanted],
+    // Others change identities too.
+    gcTime: 0,
     enabled: wanted !== undefined,
     initialPageParam: undefined as Query | undefined,
     getNextPageParam: ({ next }: Found) => next,
     queryFn: async ({ pageParam, signal }) =>
       pageParam ? list(api, pageParam, signal) : find(api, me, wanted ?? '', signal),
   });
+  const refresh = (): void => {
+    if (wanted !== undefined) void found.refetch();
+  };
+  useKeys({ '.': refresh });
   useEffect(() => {
     if (wanted === undefined) fieldOf()?.focus();
     else setTyped(wanted);
@@ -75,7 +82,9 @@ function Identities(): ReactNode {
           event.preventDefault();
           // So that the keys of the page work.
           fieldOf()?.blur();
-          openPerson(typed.trim());
+          const person = typed.trim();
+          if (person === wanted) refresh();
+          else openPerson(person);
         }}
       >
         <Input
@@ -96,7 +105,7 @@ function Identities(): ReactNode {
         A name or its beginning, an object id, the id of an identity, 8:acs:…, or the id of your
         tenant for all.
       </p>
-      {found.error && <FailureMessage error={found.error} onRetry={() => void found.refetch()} />}
+      {found.error && <FailureMessage error={found.error} onRetry={refresh} />}
       {found.isFetching && <Waiting what="Looking up" />}
       {found.data && items.length === 0 && (
         <p role="status">
@@ -114,11 +123,7 @@ function Identities(): ReactNode {
         ? items.map((identity) => (
             <article key={identity.id} className="identity">
               <Facts identity={identity} />
-              <IdentityActs
-                identity={identity}
-                hasKeys={items.length === 1}
-                onDone={() => void found.refetch()}
-              />
+              <IdentityActs identity={identity} hasKeys={items.length === 1} onDone={refresh} />
             </article>
           ))
         : items.length > 0 && <People items={items} />}

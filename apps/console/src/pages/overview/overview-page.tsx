@@ -50,7 +50,7 @@ export default function OverviewPage(): ReactNode {
   const bucket = isByHour ? 'hour' : 'day';
   // Hours begin together in most zones; days do not.
   const timeZone = isByHour ? UTC : zone;
-  const counted = useCounts({ from, to, bucket, timeZone });
+  const counted = useCounts({ from, to, bucket, timeZone }, countedAt);
   const found = useMemo(
     () => counted.data && { statistics: counted.data, from, to },
     [counted.data, from, to],
@@ -132,10 +132,11 @@ interface CountsQuery {
   readonly timeZone: string;
 }
 
-function useCounts(query: CountsQuery): UseQueryResult<Statistics> {
+/** @param countedAt in ms of the epoch: a refresh counts again, also up to an end of its own */
+function useCounts(query: CountsQuery, countedAt: number): UseQueryResult<Statistics> {
   const api = useApi();
   return useQuery({
-    queryKey: ['statistics', query],
+    queryKey: ['statistics', query, countedAt],
     queryFn: async ({ signal }): Promise<Statistics> =>
       api.json('GET', '/v1/audit/statistics', {
         query: { ...query, dimension: ['outcome', ...Object.keys(RANKED)], top: MAX_RANKED },

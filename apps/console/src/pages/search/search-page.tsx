@@ -60,7 +60,7 @@ export default function SearchPage(): ReactNode {
         : undefined,
     [what, searchedAt],
   );
-  const found = useEntries(search);
+  const found = useEntries(search, searchedAt);
   const shown = useShownEntries(what, search, searchedAt, found.data?.pages);
   const pages = shown?.pages;
   const isRefreshed = shown?.search === search;

@@ -28,13 +28,19 @@ export interface Search {
   readonly isAscending: boolean;
 }
 
-/** The entries that match, page by page. They never change, so a page is read once. */
+/**
+ * The entries that match, page by page. They never change, so a page is read once, and again at a refresh: its
+ * entries are those of a moment also when the search has a start of its own.
+ *
+ * @param searchedAt in ms of the epoch
+ */
 export function useEntries(
   search: Search | undefined,
+  searchedAt: number,
 ): UseInfiniteQueryResult<InfiniteData<MergedPage>> {
   const api = useApi();
   return useInfiniteQuery({
-    queryKey: ['entries', search],
+    queryKey: ['entries', search, searchedAt],
     enabled: search !== undefined,
     initialPageParam: undefined as Merging | undefined,
     getNextPageParam: ({ next }: MergedPage) => next,
