@@ -120,7 +120,7 @@ export function actSpecs(rig: ConsoleRig): void {
 
   it('lets identity administrators sign in for identities, who may not read the log', async () => {
     const { identity } = await issue(rig.service(), 'carol');
-    const { page } = await rig.open();
+    const { page } = await rig.openIntercepted();
     await page.goto(rig.url());
     await page.click('text="Sign in"');
     await page.click('button:has-text("Ada Allen")');
@@ -178,7 +178,7 @@ export function actSpecs(rig: ConsoleRig): void {
   });
 
   it('says who assigns the permission of Identities, when the sign-in has requested it', async () => {
-    const { page } = await rig.open();
+    const { page } = await rig.openIntercepted();
     // As of a provider that grants less than was requested, and says nothing.
     const json = { displayName: 'Ada Allen', permissions: [], audit: 'none' };
     await page.route('**/v1/me', async (route) => route.fulfill({ json }));

@@ -136,7 +136,7 @@ export function focusSpecs(rig: ConsoleRig): void {
   });
 
   it('says that evidence could not be saved, and why', async () => {
-    const { page } = await rig.open();
+    const { page } = await rig.openIntercepted();
     await rig.signIn(page, 'Nora North', '#/search?action=token.issue');
     await page.waitForSelector(ROW);
     await page.route('**/v1/audit/entries/*-*', async (route) => route.abort());

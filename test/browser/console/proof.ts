@@ -65,7 +65,7 @@ export function proofSpecs(rig: ConsoleRig): void {
   });
 
   it('names each attack on the log with a message of its own, and forgets nothing', async () => {
-    const { page } = await rig.open();
+    const { page } = await rig.openIntercepted();
     await rig.signIn(page, 'Grace Green', `#/proof?entry=${ENTRY}`);
     await page.waitForSelector('.checks');
     const early = await remembered(page);

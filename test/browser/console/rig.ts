@@ -30,6 +30,11 @@ export interface ConsoleRig {
   readonly service: () => Service;
   readonly url: () => string;
   open(options?: BrowserContextOptions): Promise<WatchedPage>;
+  /**
+   * The same for specs that answer requests by `page.route`: a request that the page sends while its first route
+   * is added may pass it by, so one is there from the beginning. Chromium sends no preflight from such a page.
+   */
+  openIntercepted(): Promise<WatchedPage>;
   /** Opens the console as a sample person who has signed in. @param fragment such as `#/search` */
   signIn(page: Page, name: string, fragment?: string): Promise<void>;
   /** The same through the pages of the console and of the emulator, for specs about the sign-in. */
@@ -74,30 +79,35 @@ export function consoleRig(): ConsoleRig {
     return service;
   };
   const url = (): string => `${running().url}/console/`;
+  const open = async (options?: BrowserContextOptions): Promise<WatchedPage> => {
+    const page = await openPage({
+      viewport: { width: 1280, height: 800 },
+      // Frames of animations are most of what is drawn.
+      reducedMotion: 'reduce',
+      ...options,
+    });
+    const problems: string[] = [];
+    const origins = [running().url, running().emulator.entraHttpUrl];
+    page.on('console', (message) => {
+      if (message.type() === 'error' || message.type() === 'warning') problems.push(message.text());
+    });
+    page.on('pageerror', ({ message }) => problems.push(message));
+    page.on('request', (request) => {
+      const { origin, protocol } = new URL(request.url());
+      if (protocol !== 'data:' && !origins.includes(origin)) problems.push(request.url());
+    });
+    await page.addInitScript(`addEventListener('securitypolicyviolation', (event) =>
+      console.error('violates', event.effectiveDirective, event.blockedURI, event.sample))`);
+    return { page, problems };
+  };
   return {
     service: running,
     url,
-    open: async (options) => {
-      const page = await openPage({
-        viewport: { width: 1280, height: 800 },
-        // Frames of animations are most of what is drawn.
-        reducedMotion: 'reduce',
-        ...options,
-      });
-      const problems: string[] = [];
-      const origins = [running().url, running().emulator.entraHttpUrl];
-      page.on('console', (message) => {
-        if (message.type() === 'error' || message.type() === 'warning')
-          problems.push(message.text());
-      });
-      page.on('pageerror', ({ message }) => problems.push(message));
-      page.on('request', (request) => {
-        const { origin, protocol } = new URL(request.url());
-        if (protocol !== 'data:' && !origins.includes(origin)) problems.push(request.url());
-      });
-      await page.addInitScript(`addEventListener('securitypolicyviolation', (event) =>
-        console.error('violates', event.effectiveDirective, event.blockedURI, event.sample))`);
-      return { page, problems };
+    open,
+    openIntercepted: async () => {
+      const watched = await open();
+      await watched.page.route('https://never.invalid/', async (route) => route.abort());
+      return watched;
     },
     signIn: async (page, name, fragment = '') => {
       const { url: back, kept } = await redirectOf(running(), name, fragment);

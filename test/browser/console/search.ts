@@ -21,7 +21,7 @@ export function searchSpecs(rig: ConsoleRig): void {
   });
 
   it('opens entries by the keys j and Enter, and shows hostile texts as texts', async () => {
-    const { page, problems } = await rig.open();
+    const { page, problems } = await rig.openIntercepted();
     await rig.signIn(page, 'Grace Green', '#/search?outcome=denied');
     await page.waitForSelector('[role=row]:has-text("entries, which needs AuditLog.Read.All")');
     await page.keyboard.press('Enter');

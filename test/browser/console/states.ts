@@ -47,7 +47,7 @@ export function stateSpecs(rig: ConsoleRig): void {
   });
 
   it('says what is wrong, counts down Retry-After, and repeats once', async () => {
-    const { page } = await rig.open();
+    const { page } = await rig.openIntercepted();
     const problem =
       (status: number, more: object, headers = {}): Parameters<typeof page.route>[1] =>
       async (route) =>
