@@ -12,7 +12,7 @@ export default {
         'examples/**/*.spec.ts',
         'test/mutation/{vitest.config.ts,ignore-messages.mjs}',
         'test/chaos/*.ts',
-        'bench/{bench,audit,bulkheads,check-mappings,console,bulkheads-flood,identity-scale,path,soak,start,storage,storm,token-cost,token-scale,token-verification,transparency-log}.ts',
+        'bench/{bench,audit,bulkheads,check-mappings,console,bulkheads-flood,identity-scale,path,sinks,soak,start,storage,storm,token-cost,token-scale,token-verification,transparency-log}.ts',
         'bench/contenders/{floor,naive,service-without-audit}.ts',
         'bench/run/{collector-process,load-process,stand-ins-process,profiler}.ts',
         'test/samples/published-clients.ts',
