@@ -1,4 +1,5 @@
 import { writeSync } from 'node:fs';
+import { errorCode } from '#libs/platform';
 
 const STANDARD_OUTPUT = 1;
 /** Before a write to a pipe that is full is repeated. */
@@ -17,7 +18,7 @@ export class StandardOutputFailed extends Error {
 
   constructor(error: unknown) {
     const reason =
-      REASONS[codeOf(error)] ?? (error instanceof Error ? error.message : String(error));
+      REASONS[errorCode(error) ?? ''] ?? (error instanceof Error ? error.message : String(error));
     super(`Standard output could not be written: ${reason}. What it has is incomplete.`);
   }
 }
@@ -44,12 +45,8 @@ function writeSome(bytes: Uint8Array): number {
   try {
     return writeSync(STANDARD_OUTPUT, bytes);
   } catch (error) {
-    if (codeOf(error) !== 'EAGAIN') throw new StandardOutputFailed(error);
+    if (errorCode(error) !== 'EAGAIN') throw new StandardOutputFailed(error);
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, FULL_PIPE_PAUSE_MS);
     return 0;
   }
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : '';
 }

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import {
   ADVANCED,
   defineSettings,
+  errorCode,
   integer,
   InvalidYamlFile,
   readYamlFile,
@@ -62,7 +63,9 @@ function sinksFile(): z.ZodType<readonly SinkOptions[], string> {
       return readYamlFile(readFileSync(path), sinksDocument, MAX_SINKS_BYTES).sinks;
     } catch (error) {
       const faults =
-        error instanceof InvalidYamlFile ? error.faults : [`can not be read (${codeOf(error)})`];
+        error instanceof InvalidYamlFile
+          ? error.faults
+          : [`can not be read (${errorCode(error) ?? 'unknown error'})`];
       for (const fault of faults) context.addIssue(fault);
       return z.NEVER;
     }
@@ -100,10 +103,6 @@ function faultOfFile(path: string | undefined): string | undefined {
     readFileSync(path);
     return undefined;
   } catch (error) {
-    return `the file of its credential can not be read (${codeOf(error)})`;
+    return `the file of its credential can not be read (${errorCode(error) ?? 'unknown error'})`;
   }
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
 }

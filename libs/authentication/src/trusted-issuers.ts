@@ -2,11 +2,12 @@ import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import {
   canonicalName,
-  nameFault,
+  errorCode,
+  faultMessage,
   GUID_PATTERN,
   GUID_SOURCE,
-  faultMessage,
   InvalidJson,
+  nameFault,
   parseJsonFile,
   parseStrictJson,
 } from '#libs/platform';
@@ -173,7 +174,7 @@ function parseJson(value: string): unknown {
     return isList ? parseStrictJson(value) : parseJsonFile(readFileSync(value));
   } catch (error) {
     if (error instanceof InvalidJson) return error;
-    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
+    const code = errorCode(error) ?? 'unknown error';
     return new Error(`can not be read (${code})`);
   }
 }

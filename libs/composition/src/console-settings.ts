@@ -3,6 +3,7 @@ import { z } from 'zod';
 import {
   boolean,
   defineSettings,
+  errorCode,
   faultMessage,
   InvalidJson,
   parseJsonFile,
@@ -54,7 +55,7 @@ const providersFile = z.string().transform((path, context): readonly ConsoleProv
   try {
     json = parseJsonFile(readFileSync(path));
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
+    const code = errorCode(error) ?? 'unknown error';
     const reason = error instanceof InvalidJson ? error.message : `can not be read (${code})`;
     context.addIssue(`must be the path of a JSON file; it ${reason}`);
     return z.NEVER;

@@ -65,6 +65,7 @@ export {
   type ProblemClass,
   type ProblemOptions,
 } from './errors/problem.js';
+export { errorCode } from './errors/error-code.js';
 export { faultMessage } from './errors/fault-message.js';
 export { type Facts, ServiceError, type ServiceErrorOptions } from './errors/service-error.js';
 export { DatabaseUnavailable, StorageUnavailable } from './errors/storage-unavailable.js';

@@ -3,10 +3,11 @@ import { z } from 'zod';
 import {
   ADVANCED,
   defineSettings,
-  type SettingsOf,
+  errorCode,
   integer,
   refuseNamedPipe,
   secretName,
+  type SettingsOf,
 } from '#libs/platform';
 import { BUILT_IN_POLICY } from './policy/built-in-policy.js';
 import type { IssuancePolicy } from './policy/issuance-policy.js';
@@ -60,13 +61,11 @@ function policyFile(): z.ZodType<PolicySource, string> {
       return { path, initial: readPolicy(readFileSync(path)) };
     } catch (error) {
       const faults =
-        error instanceof InvalidPolicy ? error.faults : [`can not be read (${codeOf(error)})`];
+        error instanceof InvalidPolicy
+          ? error.faults
+          : [`can not be read (${errorCode(error) ?? 'unknown error'})`];
       for (const fault of faults) context.addIssue(fault);
       return z.NEVER;
     }
   });
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
 }

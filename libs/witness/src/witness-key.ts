@@ -3,6 +3,7 @@ import { mkdir, open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Cosigner } from '#libs/transparency-log';
 import { NoWitnessKey, WitnessKeyExists } from './errors.js';
+import { errorCode } from '#libs/platform';
 
 const FILE = 'key';
 
@@ -20,7 +21,7 @@ export async function createWitnessKey(folder: string, name: string): Promise<Co
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const path = join(folder, FILE);
   const file = await open(path, 'wx', 0o600).catch((cause: unknown) => {
-    if (codeOf(cause) === 'EEXIST') throw new WitnessKeyExists(path, { cause });
+    if (errorCode(cause) === 'EEXIST') throw new WitnessKeyExists(path, { cause });
     throw cause;
   });
   try {
@@ -39,11 +40,7 @@ export async function readWitnessKey(folder: string): Promise<Cosigner> {
     const [, name = '', seed = ''] = /^(\S+) (\S+)\n$/.exec(await readFile(path, 'utf8')) ?? [];
     return new Cosigner(name, Buffer.from(seed, 'base64'));
   } catch (cause) {
-    if (codeOf(cause) === 'EACCES') throw cause;
+    if (errorCode(cause) === 'EACCES') throw cause;
     throw new NoWitnessKey(path, { cause });
   }
-}
-
-function codeOf(error: unknown): unknown {
-  return error instanceof Error && 'code' in error ? error.code : undefined;
 }

@@ -1,4 +1,4 @@
-import { type Clock, explain, type OutboundHttp, ProxyFailure } from '#libs/platform';
+import { type Clock, errorCode, explain, type OutboundHttp, ProxyFailure } from '#libs/platform';
 import { clockFindings } from './clock-finding.js';
 import { type Finding, finding } from './findings.js';
 import { probeEndpoint } from './probe-endpoint.js';
@@ -89,8 +89,5 @@ function failureFinding(host: string, error: unknown): Finding {
 }
 
 function codeOf(error: unknown): string | undefined {
-  const first: unknown = error instanceof AggregateError ? error.errors[0] : error;
-  return first instanceof Error && 'code' in first && typeof first.code === 'string'
-    ? first.code
-    : undefined;
+  return errorCode(error instanceof AggregateError ? error.errors[0] : error);
 }

@@ -1,5 +1,12 @@
 import { Inject, Injectable, type OnApplicationBootstrap } from '@nestjs/common';
-import { Database, explain, Logger, type ReadinessAnswer, ReadinessChecks } from '#libs/platform';
+import {
+  Database,
+  errorCode,
+  explain,
+  Logger,
+  type ReadinessAnswer,
+  ReadinessChecks,
+} from '#libs/platform';
 import {
   type Checkpoint,
   openCheckpoint,
@@ -131,7 +138,7 @@ export class RollbackDetector implements OnApplicationBootstrap {
         this.#fileFault = undefined;
       },
       (error: unknown) => {
-        const fault = `the checkpoint file can not be written (${codeOf(error)})`;
+        const fault = `the checkpoint file can not be written (${errorCode(error) ?? 'unknown error'})`;
         // Each commit writes it: a full disk must not flood the log.
         if (fault !== this.#fileFault)
           this.logger.error({ error }, 'audit checkpoint file not written');
@@ -256,8 +263,4 @@ async function findDamage(
     if (error instanceof TransparencyLogError) return 'the log is another one than before';
     throw error;
   }
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
 }

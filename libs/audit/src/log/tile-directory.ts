@@ -16,6 +16,7 @@ import {
 import { CheckpointNotWitnessed, AuditEntryRetired, CopyContradicted } from '../errors.js';
 import type { SignedHead } from '../postgres/log-queries.js';
 import type { LogReader } from './log-reader.js';
+import { errorCode } from '#libs/platform';
 
 /** What a copy of the log is read from: the database or the HTTP API. */
 export type LogSource = Pick<LogReader, 'checkpoint' | 'resource'> & {
@@ -107,7 +108,7 @@ export class TileDirectory {
     try {
       return readFileSync(join(this.path, path));
     } catch (error) {
-      if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+      if (errorCode(error) === 'ENOENT') return undefined;
       throw error;
     }
   }

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
-import { ADVANCED, defineSettings, integer, type SettingsOf } from '#libs/platform';
+import { ADVANCED, defineSettings, errorCode, integer, type SettingsOf } from '#libs/platform';
 import { InvalidPolicy, WitnessPolicy } from '#libs/transparency-log';
 
 const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/;
@@ -45,7 +45,9 @@ function policyFile(): z.ZodType<WitnessPolicy, string> {
       return policy;
     } catch (error) {
       context.addIssue(
-        error instanceof InvalidPolicy ? error.message : `can not be read (${codeOf(error)})`,
+        error instanceof InvalidPolicy
+          ? error.message
+          : `can not be read (${errorCode(error) ?? 'unknown error'})`,
       );
       return z.NEVER;
     }
@@ -57,8 +59,4 @@ function isProtected(text: string): boolean {
   const isSafe =
     url?.protocol === 'https:' || (url?.protocol === 'http:' && LOOPBACK.test(url.hostname));
   return isSafe && url.username === '' && url.password === '' && !/[?#]/.test(text);
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
 }

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import {
   type CanonicalName,
   canonicalName,
+  errorCode,
   faultMessage,
   InvalidJson,
   nameFault,
@@ -153,7 +154,7 @@ function jsonOf(path: string): unknown {
     return parseJsonFile(readFileSync(path));
   } catch (error) {
     if (error instanceof InvalidJson) return error;
-    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
+    const code = errorCode(error) ?? 'unknown error';
     return new Error(`can not be read (${code})`);
   }
 }

@@ -7,7 +7,7 @@ import {
   type PipelineResponse,
 } from '@azure/core-rest-pipeline';
 import type { Dispatcher } from 'undici';
-import { noAnswerFrom, ProxyFailure } from '#libs/platform';
+import { errorCode, noAnswerFrom, ProxyFailure } from '#libs/platform';
 import { AbsentIdentity, assertAnswerOfAcs, saysIdentityIsMissing } from './foreign-answer.js';
 
 /** The request got no response. */
@@ -177,6 +177,5 @@ function textOf(body: PipelineRequest['body']): string | null {
 
 function codeOf(error: unknown): string | undefined {
   if (!(error instanceof Error)) return undefined;
-  if ('code' in error && typeof error.code === 'string') return error.code;
-  return error.name;
+  return errorCode(error) ?? error.name;
 }

@@ -1,6 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
-import { faultMessage, httpsOrigin, InvalidJson, parseJsonFile, secretName } from '#libs/platform';
+import {
+  errorCode,
+  faultMessage,
+  httpsOrigin,
+  InvalidJson,
+  parseJsonFile,
+  secretName,
+} from '#libs/platform';
 import { CommunicationResources } from './communication-resources.js';
 
 const resource = z.strictObject({
@@ -70,7 +77,7 @@ function jsonOf(path: string): unknown {
     return parseJsonFile(readFileSync(path));
   } catch (error) {
     if (error instanceof InvalidJson) return error;
-    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
+    const code = errorCode(error) ?? 'unknown error';
     return new Error(`can not be read (${code})`);
   }
 }

@@ -1,5 +1,6 @@
 import type { ClientConfig } from 'pg';
 import { parseIntoClientConfig } from 'pg-connection-string';
+import { errorCode } from '../errors/error-code.js';
 
 /** How to reach a database: one configuration of pg for each of its hosts, which differ in nothing else. */
 export interface DatabaseAddress {
@@ -105,6 +106,6 @@ function faultOf(error: unknown, query: URLSearchParams): string {
   const path = error instanceof Error && 'path' in error ? error.path : undefined;
   const file = FILES.find((name) => query.get(name) === path);
   if (file === undefined) return 'must be a postgres:// address with well-formed parameters';
-  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  const code = errorCode(error) ?? '';
   return `the file of ${file} can not be read (${code})`;
 }

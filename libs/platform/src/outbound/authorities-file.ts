@@ -2,6 +2,7 @@ import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { refuseNamedPipe } from '../files/named-pipe.js';
+import { errorCode } from '../errors/error-code.js';
 
 const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
 
@@ -51,6 +52,6 @@ export function findAuthoritiesFault(path: string, nowMs: number): string | unde
 }
 
 function unreadable(error: unknown): UnusableAuthorities {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown';
+  const code = errorCode(error) ?? 'unknown error';
   return new UnusableAuthorities(`it can't be read (${code})`);
 }

@@ -1,4 +1,5 @@
 import { ProxyFailure } from './proxy-failure.js';
+import { errorCode } from '../errors/error-code.js';
 
 /** What to look at when a network error has this code. */
 const REMEDIES: readonly (readonly [code: RegExp, remedy: string])[] = [
@@ -34,6 +35,6 @@ export function remedyOf(code: string): string | undefined {
 /** The code of a network error; of the attempts at several addresses of a host, that of the first. */
 function networkCode(error: unknown): string | undefined {
   if (!(error instanceof Error)) return undefined;
-  if ('code' in error && typeof error.code === 'string') return error.code;
-  return networkCode(error instanceof AggregateError ? error.errors[0] : error.cause);
+  const cause: unknown = error instanceof AggregateError ? error.errors[0] : error.cause;
+  return errorCode(error) ?? networkCode(cause);
 }

@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { HttpClient, PipelineRequest, PipelineResponse } from '@azure/core-rest-pipeline';
-import { noAnswerFrom, type OutboundHttp } from '#libs/platform';
+import { errorCode, noAnswerFrom, type OutboundHttp } from '#libs/platform';
 import type { Dispatcher } from 'undici';
 import { sendAzureRequest } from './send-azure-request.js';
 
@@ -21,8 +21,7 @@ export class NoAzureAnswer extends Error {
     super(noAnswerFrom(server, cause, isLate), { cause });
     // The SDKs know an ended request by this name.
     this.name = isLate ? 'AbortError' : 'NoAzureAnswer';
-    const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
-    this.code = typeof code === 'string' ? code : undefined;
+    this.code = errorCode(cause);
   }
 
   /** The one among an error and its causes. */

@@ -7,7 +7,7 @@ import {
   type OnModuleDestroy,
 } from '@nestjs/common';
 import { type AuditEvent, AuditTrail, NewestEntries } from '#libs/audit';
-import { Clock, Logger, PeriodicTask } from '#libs/platform';
+import { Clock, errorCode, Logger, PeriodicTask } from '#libs/platform';
 import { TokenCache } from '../cache/token-cache.js';
 import { IssuanceMetrics } from '../metrics.js';
 import type { IssuancePolicy } from '../policy/issuance-policy.js';
@@ -161,6 +161,6 @@ function loadEvent(
 }
 
 function readFault(error: unknown): { readonly fault: string } {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
+  const code = errorCode(error) ?? 'unknown error';
   return { fault: `the file can not be read (${code})` };
 }

@@ -7,7 +7,7 @@ import {
   type ExportFormat,
 } from '#libs/audit';
 import { auditPart, type CompositionOptions } from '#libs/composition';
-import { replaceFile } from '#libs/platform';
+import { errorCode, replaceFile } from '#libs/platform';
 import { operatorActor, type OperatorOptions, withPart } from '../service-part.js';
 import { knownFilter } from './known-filter.js';
 import { LineFile } from './line-file.js';
@@ -60,7 +60,7 @@ async function write(file: LineFile | undefined, text: string): Promise<void> {
 async function readCursor(path: string | undefined): Promise<number | undefined> {
   if (path === undefined) return undefined;
   const text = await readFile(path, 'utf8').catch((error: unknown) => {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    if (errorCode(error) === 'ENOENT') return undefined;
     throw error;
   });
   if (text === undefined) return undefined;

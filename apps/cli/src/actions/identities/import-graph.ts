@@ -1,7 +1,7 @@
 import { readFile, rm } from 'node:fs/promises';
 import { type CompositionOptions, identitiesPart } from '#libs/composition';
 import { IdentityImport } from '#libs/identity-mapping';
-import { OutboundHttp, replaceFile } from '#libs/platform';
+import { errorCode, OutboundHttp, replaceFile } from '#libs/platform';
 import { AzureCredential } from '#libs/secrets';
 import { operatorCall, type OperatorOptions, withPart } from '../service-part.js';
 import { tenantOption } from '../teams-phone/tenant-option.js';
@@ -126,7 +126,7 @@ async function readResumeFile(path: string): Promise<string | undefined> {
   try {
     return (await readFile(path, 'utf8')).trim();
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    if (errorCode(error) === 'ENOENT') return undefined;
     throw error;
   }
 }

@@ -7,6 +7,7 @@ import {
   Database,
   type DatabaseSettings,
   dataSourceOptions,
+  errorCode,
   explain,
   isLoopbackHost,
   type PasswordSource,
@@ -199,6 +200,5 @@ function connectionFinding(host: string, error: unknown): Finding {
 function codeOf(error: unknown): string | undefined {
   if (error instanceof AggregateError) return codeOf(error.errors[0]);
   if (!(error instanceof Error)) return undefined;
-  const own = 'code' in error && typeof error.code === 'string' ? error.code : undefined;
-  return own ?? codeOf(error.cause);
+  return errorCode(error) ?? codeOf(error.cause);
 }
