@@ -15,6 +15,8 @@ const PAUSES = [
   ...[60, 60, 60, 60, 50, 20, 3, 0.6, 0.4, 0.5, 0.7, 0.9],
   ...[0.7, 0.6, 0.9, 1, 1.2, 1.6, 4, 20, 40, 60, 60, 60],
 ];
+/** The example in the rule on many lines. */
+const PLANNED_EXPORTS = canonicalName('00000000-0000-0000-0000-000000000001');
 const SCOPES = [['chat'], ['voip'], ['chat', 'voip']];
 
 export interface OrdinaryEvent {
@@ -237,7 +239,12 @@ function ofService(prng: Prng, nth: number): AuditEvent {
 
 /** An import of the personnel department, and one export each of identities and of the log. */
 function nightlyJobs(prng: Prng): AuditEvent[] {
-  const actor: Principal = { ...alice, kind: 'service', subject: canonicalName('nightly-job') };
+  const actor: Principal = {
+    ...alice,
+    kind: 'service',
+    subject: canonicalName('nightly-job'),
+    clientApp: PLANNED_EXPORTS,
+  };
   const twice = (name: AuditEvent['action']): AuditEvent[] =>
     [{ stage: 'begun' }, { stage: 'ended', exported: 20_000 + prng.below(4_000) }].map(
       (details) => ({
