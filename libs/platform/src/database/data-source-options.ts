@@ -31,6 +31,7 @@ export function dataSourceOptions({
   readonly allowsStandby?: boolean;
 }): DataSourceOptions {
   const writableHost = new WritableHost();
+  const connected = new Set<ServiceClient>();
   const options = {
     url,
     credential,
@@ -57,7 +58,7 @@ export function dataSourceOptions({
     extra: {
       Client: class extends ServiceClient {
         constructor() {
-          super(options, writableHost);
+          super(options, writableHost, connected);
         }
       },
       maxLifetimeSeconds: MAX_CONNECTION_AGE_SECONDS,

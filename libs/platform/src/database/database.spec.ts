@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { type AddressInfo, createServer } from 'node:net';
+import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { DataSource } from 'typeorm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { testDatabase, type TestDatabase } from '../testing/test-database.js';
@@ -122,6 +122,27 @@ describe('Database', () => {
     server.close();
   });
 
+  it('leaves connections whose server has become silent, and those that were idle meanwhile', async () => {
+    const proxy = await SilentProxy.start(place.serviceUrl);
+    try {
+      const database = open(proxy.url, 500);
+      await Promise.all([1, 2].map(async () => database.query('SELECT pg_sleep(0.1)')));
+      expect(proxy.connections).toBe(2);
+      proxy.silence();
+      await expect(database.query('SELECT 1')).rejects.toBeInstanceOf(DatabaseUnavailable);
+      await Promise.all([1, 2, 3].map(async () => database.query('SELECT 1')));
+
+      const inTransaction = database.transaction(async (transaction) => {
+        proxy.silence();
+        await transaction.query('SELECT 1');
+      });
+      await expect(inTransaction).rejects.toBeInstanceOf(DatabaseUnavailable);
+      await Promise.all([1, 2, 3].map(async () => database.query('SELECT 1')));
+    } finally {
+      await proxy.stop();
+    }
+  });
+
   it('passes a violated constraint through unchanged', async () => {
     const failure = open().query(
       `INSERT INTO mapping (id, resource, tenant, subject, kind, status)
@@ -136,3 +157,44 @@ describe('Database', () => {
     );
   });
 });
+
+/** A way to a server on which connections become silent, as when its machine is gone. New ones are answered. */
+class SilentProxy {
+  connections = 0;
+  readonly #sockets = new Set<Socket>();
+
+  private constructor(
+    readonly url: string,
+    private readonly server: Server,
+  ) {}
+
+  static async start(databaseUrl: string): Promise<SilentProxy> {
+    const { port } = new URL(databaseUrl);
+    const server = createServer().listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const url = new URL(databaseUrl);
+    url.port = String((server.address() as AddressInfo).port); // it listens on TCP
+    const proxy = new SilentProxy(url.href, server);
+    server.on('connection', (client) => {
+      proxy.connections += 1;
+      const target = connect(Number(port), '127.0.0.1');
+      for (const socket of [client, target]) {
+        proxy.#sockets.add(socket);
+        socket.on('error', () => undefined);
+      }
+      client.pipe(target).pipe(client);
+    });
+    return proxy;
+  }
+
+  /** Of the connections that there are. */
+  silence(): void {
+    for (const socket of this.#sockets) socket.unpipe().pause();
+  }
+
+  async stop(): Promise<void> {
+    for (const socket of this.#sockets) socket.destroy();
+    this.server.close();
+    await once(this.server, 'close');
+  }
+}

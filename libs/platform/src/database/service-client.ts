@@ -39,6 +39,9 @@ const LOCAL_PARAMETERS = [
 /** The SQLSTATE of a write that a server refuses because it, or the session, takes none. */
 const READ_ONLY = '25006';
 
+/** What pg says when there is no answer within `queryTimeoutMs`. */
+const NO_ANSWER = 'Query read timeout';
+
 const BEGIN = /^\s*(BEGIN|START\s+TRANSACTION)\b/i;
 
 type AnyQuery = (...given: unknown[]) => unknown;
@@ -48,6 +51,7 @@ interface ClientInternals {
   host: string;
   port: number;
   readonly processID: number;
+  readonly readyForQuery: boolean;
   readonly connection: Connection & { ssl: unknown };
 }
 
@@ -62,17 +66,27 @@ interface ClientInternals {
  * failover its address may lead to another server. A lost connection does not end the process:
  * without a listener pg would throw its `error`, and between the pool and TypeORM there are moments without
  * one. The listener hides nothing, because statements on a lost connection fail.
+ *
+ * A server that does not even answer that a statement has run out of time is gone, or the way to it is. pg
+ * keeps such a connection. This closes it, with those of the pool that have been idle since: otherwise each
+ * of them would let one request wait in vain.
  */
 export class ServiceClient extends Client {
   #isPooled = false;
   readonly #fault: Error | undefined;
   readonly #address: DatabaseAddress;
   readonly #login: Login;
+  /** Of `performance.now()`. */
+  #answeredAt = 0;
 
-  /** @param writableHost shared by the clients of a pool */
+  /**
+   * @param writableHost shared by the clients of a pool
+   * @param connected those of the pool
+   */
   constructor(
     private readonly options: ClientOptions,
     private readonly writableHost = new WritableHost(),
+    private readonly connected = new Set<ServiceClient>(),
   ) {
     const { address, fault } = readAddress(options.url);
     const [first = {}] = address.hosts;
@@ -84,6 +98,12 @@ export class ServiceClient extends Client {
     this.on('error', () => undefined);
     const base = this.query.bind(this) as AnyQuery;
     this.query = ((...given: unknown[]) => this.#query(base, given)) as typeof this.query;
+    this.on('drain', () => {
+      this.#answeredAt = performance.now();
+    });
+    this.once('end', () => {
+      connected.delete(this);
+    });
   }
 
   /** Whether a pooler is between this client and the server. Known when it is connected. */
@@ -110,22 +130,31 @@ export class ServiceClient extends Client {
 
   /** pg's `query`, whose overloads take a query in many forms. */
   #query(base: AnyQuery, [query, values, callback]: unknown[]): unknown {
-    if (!this.#isPooled || isSubmittable(query)) return base(query, values, callback);
+    if (isSubmittable(query)) return base(query, values, callback);
     const settle = (typeof values === 'function' ? values : callback) as AnyQuery | undefined;
-    const { name: _name, ...config } = {
-      ...(typeof query === 'string' ? { text: query } : (query as QueryConfig)), // pg takes no other forms
-      ...(Array.isArray(values) && { values }),
-    } as QueryConfig;
-    const result = this.#runPooled(config, base);
-    if (!settle) return result;
-    result.then(
+    const parameters = Array.isArray(values) ? values : undefined;
+    if (settle && !this.#isPooled) return base(query, parameters, this.#noticingSilence(settle));
+    const answer = this.#isPooled
+      ? this.#runPooled(query as string | QueryConfig, parameters, base) // pg takes no other forms
+      : (base(query, parameters) as Promise<unknown>);
+    answer.catch(this.#closeWhenSilent);
+    if (!settle) return answer;
+    answer.then(
       (rows) => settle(null, rows),
       (error: unknown) => settle(error),
     );
     return undefined;
   }
 
-  async #runPooled(config: QueryConfig, base: AnyQuery): Promise<unknown> {
+  async #runPooled(
+    query: string | QueryConfig,
+    values: unknown[] | undefined,
+    base: AnyQuery,
+  ): Promise<unknown> {
+    const { name: _name, ...config } = {
+      ...(typeof query === 'string' ? { text: query } : query),
+      ...(values && { values }),
+    } as QueryConfig;
     if (BEGIN.test(config.text)) {
       const local = this.#localSettings.map(([name, value]) => `SET LOCAL ${name} = '${value}'`);
       return base([config.text, ...local].join('; '));
@@ -140,6 +169,32 @@ export class ServiceClient extends Client {
         }),
       );
     });
+  }
+
+  #noticingSilence(settle: AnyQuery): AnyQuery {
+    return (error, rows) => {
+      if (error) this.#closeWhenSilent(error);
+      settle(error, rows);
+    };
+  }
+
+  readonly #closeWhenSilent = (error: unknown): void => {
+    if (!(error instanceof Error) || error.message !== NO_ANSWER) return;
+    const since = performance.now() - (this.options.queryTimeoutMs ?? 0);
+    for (const client of this.connected)
+      if (client === this || client.#isIdleSince(since)) client.#destroy();
+  };
+
+  #isIdleSince(time: number): boolean {
+    const { readyForQuery } = this as unknown as ClientInternals; // see `ClientInternals`
+    return readyForQuery && this.getTransactionStatus() === 'I' && this.#answeredAt < time;
+  }
+
+  #destroy(): void {
+    const { connection } = this as unknown as ClientInternals; // see `ClientInternals`
+    // As pg takes a fault of the network: at once, so that the pool gives this client to nobody else.
+    connection.emit('error', new Error('Connection terminated: the server has become silent'));
+    connection.stream.destroy();
   }
 
   get #localSettings(): (readonly [string, string])[] {
@@ -165,6 +220,7 @@ export class ServiceClient extends Client {
       }
       this.#isPooled = state?.isDirect === false;
       this.options.credential?.accepted?.(this.#login.password);
+      this.connected.add(this);
     } catch (error) {
       const isRepeatable = isLoginRefused(error) && (await this.#hasOtherPassword());
       this.writableHost.forget();
