@@ -92,6 +92,36 @@ export function actSpecs(rig: ConsoleRig): void {
     expect(problems).toEqual([]);
   });
 
+  it('sends an act once, and again only at a click', async () => {
+    const { identity } = await issue(rig.service(), 'carol');
+    const { page } = await rig.openIntercepted();
+    await rig.signIn(page, 'Nora North', `#/identities?person=${identity.id}`);
+    let sent = 0;
+    await page.route('**/v1/identities/*', async (route) => {
+      if (route.request().method() !== 'PATCH') return route.fallback();
+      sent += 1;
+      return route.fulfill({
+        status: 503,
+        headers: { 'retry-after': '1' },
+        contentType: 'application/problem+json',
+        body: JSON.stringify({
+          ...{ type: 'urn:acs-identity:problem:test', title: 'Busy', status: 503 },
+          ...{ detail: 'busy', requestId: crypto.randomUUID() },
+        }),
+      });
+    });
+    await page.click('.identity button:has-text("Suspend")');
+    await page.fill('[role=alertdialog] input', identity.id.slice(-4));
+    await page.press('[role=alertdialog] input', 'Enter');
+    await page.waitForSelector('[role=alertdialog] .failure:has-text("Possible in")');
+    await page.waitForSelector('[role=alertdialog] .failure:not(:has([role=timer]))');
+    expect(sent).toBe(1);
+    await page.click('[role=alertdialog] button:has-text("Try again")');
+    await expect.poll(() => sent).toBe(2);
+    await page.click('[role=alertdialog] button:text-is("Cancel")');
+    await page.waitForSelector('#console:not([aria-hidden])');
+  });
+
   it('shows the picture of a day, whose bars open their entries by keys', async () => {
     const { page, problems } = await rig.open();
     await rig.signIn(page, 'Grace Green');

@@ -57,14 +57,14 @@ export function stateSpecs(rig: ConsoleRig): void {
           contentType: 'application/problem+json',
           body: JSON.stringify({
             ...{ type: 'urn:acs-identity:problem:test', title: `Status ${status}`, status },
-            ...{ detail: `because of ${status}`, requestId: 'request-1', ...more },
+            ...{ detail: `because of ${status}`, requestId: crypto.randomUUID(), ...more },
           }),
         });
     // What the page needs before it shows anything: of a person who has signed in.
-    const noConfig = problem(503, { requestId: 'request-0' }, { 'retry-after': '1' });
+    const noConfig = problem(503, {}, { 'retry-after': '1' });
     await page.route('**/config.json', noConfig, { times: 1 });
     await page.route('**/v1/me', problem(429, {}, { 'retry-after': '2' }), { times: 1 });
-    await page.route(SEARCH, problem(503, {}, { 'retry-after': '1' }), { times: 1 });
+    await page.route(SEARCH, problem(503, {}, { 'retry-after': '1' }), { times: 2 });
     const noAnswer = page.waitForSelector(
       '.failure:has-text("The service does not answer"):has-text("429"):has-text("Again in")',
     );
@@ -72,6 +72,8 @@ export function stateSpecs(rig: ConsoleRig): void {
     await noAnswer;
     await page.waitForSelector('.failure:has-text("because of 503")');
     expect(await page.textContent('.foot')).toBe('nothing shown yet');
+    await page.waitForSelector('.failure:has-text("because of 503"):has-text("Possible in")');
+    await page.click('button:has-text("Try again")');
     await page.waitForSelector('.entries-body [role=row]');
     // As a proxy whose sign-in has ended.
     const login = { status: 200, contentType: 'text/html', body: '<html>login' };

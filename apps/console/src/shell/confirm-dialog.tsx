@@ -94,7 +94,7 @@ export default function ConfirmDialog(props: ConfirmDialogProps): ReactNode {
                 />
               </Field>
               {error && !isBusy && (
-                <FailureMessage key={error.message} error={error} onRetry={confirm} />
+                <FailureMessage error={error} repeats="never" onRetry={confirm} />
               )}
             </DialogContent>
             <DialogActions>

@@ -8,9 +8,12 @@ import { useNow } from './use-now.js';
 /** Why a part of a page has no data, and what helps. The rest of the page stays. */
 export function FailureMessage({
   error,
+  repeats = 'once',
   onRetry,
 }: {
   readonly error: Error;
+  /** As for `Retry`. Default: once, which is for what only reads. */
+  readonly repeats?: Repeats;
   readonly onRetry: () => void;
 }): ReactNode {
   const { session } = useSignedIn();
@@ -27,41 +30,44 @@ export function FailureMessage({
           Sign in again
         </Button>
       ) : (
-        <Retry error={error} onRetry={onRetry} />
+        <Retry error={error} repeats={repeats} onRetry={onRetry} />
       )}
     </section>
   );
 }
 
-/** Repeats once on its own after `Retry-After`, and then at a click. */
+/** How often something is repeated without a click: an act never is. */
+export type Repeats = 'never' | 'once' | 'always';
+
+/** Counts down `Retry-After`, and repeats then. A click repeats at any time. */
 export function Retry({
   error,
   defaultSeconds,
+  repeats,
   onRetry,
 }: {
   readonly error: Error;
   /** For failures without `Retry-After`. They are not repeated if it is absent. */
   readonly defaultSeconds?: number;
+  readonly repeats: Repeats;
   readonly onRetry: () => void;
 }): ReactNode {
-  const seconds =
-    (error instanceof ProblemError ? error.retryAfterSeconds : undefined) ?? defaultSeconds;
-  const [repeatAt] = useState(() =>
-    seconds === undefined || repeated.has(error.message) ? undefined : Date.now() + seconds * 1000,
-  );
+  const [due, setDue] = useState(() => dueOf(error, repeats, defaultSeconds));
+  if (due.error !== error) setDue(dueOf(error, repeats, defaultSeconds));
   const now = useNow(1_000);
-  const left = repeatAt === undefined ? 0 : Math.ceil((repeatAt - now) / 1000);
-  const isDue = repeatAt !== undefined && left <= 0;
+  const left = due.at === undefined ? 0 : Math.ceil((due.at - now) / 1000);
+  const isDue = due.isAutomatic && left <= 0;
   useEffect(() => {
-    if (!isDue || repeated.has(error.message)) return;
-    repeated.add(error.message);
+    if (!isDue || repeated.has(error)) return;
+    repeated.add(error);
+    if (repeats === 'once') lastRepeats.set(kindOf(error), Date.now());
     onRetry();
-  }, [isDue, error, onRetry]);
+  }, [isDue, error, repeats, onRetry]);
   return (
     <p>
       {left > 0 && (
         <span role="timer" className="soft">
-          Again in {left} s{' '}
+          {due.isAutomatic ? 'Again' : 'Possible'} in {left} s{' '}
         </span>
       )}
       <Button onClick={onRetry}>Try again</Button>
@@ -69,8 +75,34 @@ export function Retry({
   );
 }
 
-/** Failures after which a request was repeated already. Their texts have the id of the request. */
-const repeated = new Set<string>();
+/** In ms. What fails again so soon after a repeat is the same failure. */
+const SAME_FAILURE_MS = 60_000;
+/** Errors after which something was repeated. */
+const repeated = new WeakSet<Error>();
+/** When that was, by kind. */
+const lastRepeats = new Map<string, number>();
+
+interface Due {
+  readonly error: Error;
+  /** In ms of the epoch. */
+  readonly at: number | undefined;
+  readonly isAutomatic: boolean;
+}
+
+function dueOf(error: Error, repeats: Repeats, defaultSeconds: number | undefined): Due {
+  const seconds =
+    (error instanceof ProblemError ? error.retryAfterSeconds : undefined) ?? defaultSeconds;
+  const at = seconds === undefined ? undefined : Date.now() + seconds * 1000;
+  const isAgain = Date.now() - (lastRepeats.get(kindOf(error)) ?? 0) < SAME_FAILURE_MS;
+  const isAutomatic = repeats === 'always' || (repeats === 'once' && !isAgain);
+  return { error, at, isAutomatic: isAutomatic && at !== undefined };
+}
+
+/** Where it is shown and what it says, without the id of a request, which each answer has of its own. */
+function kindOf(error: Error): string {
+  const what = error instanceof ProblemError ? `${error.status} ${error.type}` : error.message;
+  return `${location.hash} ${what}`;
+}
 
 const FOREIGN =
   'Something between this page and the service answered, such as a proxy whose sign-in has ended. Load the page again.';

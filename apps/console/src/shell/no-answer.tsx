@@ -24,7 +24,12 @@ export function NoAnswer({
           {error instanceof ConnectionError ? '' : `${detail} `}The console opens when it answers.
         </p>
         {facts.length > 0 && <p className="soft">{facts.join(' · ')}</p>}
-        <Retry error={error} defaultSeconds={REPEATED_AFTER_SECONDS} onRetry={onRetry} />
+        <Retry
+          error={error}
+          defaultSeconds={REPEATED_AFTER_SECONDS}
+          repeats="always"
+          onRetry={onRetry}
+        />
       </section>
     </main>
   );

@@ -126,7 +126,7 @@ export default function ExportDialog({
                 </p>
               )}
               {failure && (
-                <FailureMessage key={failure.message} error={failure} onRetry={() => void save()} />
+                <FailureMessage error={failure} repeats="never" onRetry={() => void save()} />
               )}
             </DialogContent>
             <DialogActions>

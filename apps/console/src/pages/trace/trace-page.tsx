@@ -130,6 +130,7 @@ export default function TracePage(): ReactNode {
       {state.is === 'failed' && (
         <FailureMessage
           error={state.error}
+          repeats="never"
           onRetry={() => {
             setState({ is: 'idle' });
             field.current?.focus();
