@@ -1,4 +1,6 @@
 import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { Agent, get, type IncomingMessage } from 'node:http';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { runningService } from '../support/running-service.js';
 import { newPerson } from '../support/tokens-api.js';
@@ -156,4 +158,17 @@ describe('a caller who hangs up', () => {
       await untilWaiting('createWithToken', 0);
     },
   );
+});
+
+describe('an idle connection', () => {
+  it('is kept for longer than load balancers keep theirs', async () => {
+    const agent = new Agent({ keepAlive: true });
+    const [answer] = (await once(get(`${service().url}/health/live`, { agent }), 'response')) as [
+      IncomingMessage,
+    ];
+    await once(answer.resume(), 'end');
+    agent.destroy();
+    const [, seconds] = /timeout=(\d+)/.exec(answer.headers['keep-alive'] ?? '') ?? [];
+    expect(Number(seconds)).toBeGreaterThan(60);
+  });
 });

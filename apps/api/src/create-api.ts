@@ -29,6 +29,11 @@ import { inPieces } from './workload/json-pieces.js';
 
 /** A client has sent the headers of its request by then. */
 const HEADERS_TIMEOUT_MS = 10_000;
+/**
+ * Longer than load balancers keep an idle connection (60 s by default at nginx and AWS): who closes first loses
+ * no request. Those that keep one longer have to be set.
+ */
+const KEEP_ALIVE_MS = 75_000;
 
 /**
  * Of the request line and the headers together. A platform with built-in authentication adds the caller,
@@ -88,6 +93,7 @@ export async function createApi(
           // Imports may take long. Without a limit for the headers, Node takes that of the request.
           requestTimeout: 0,
           headersTimeout: HEADERS_TIMEOUT_MS,
+          keepAliveTimeout: KEEP_ALIVE_MS,
           connectionsCheckingInterval: HEADERS_TIMEOUT_MS / 2,
         },
         handler,
