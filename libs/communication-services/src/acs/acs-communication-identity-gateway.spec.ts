@@ -710,6 +710,7 @@ describe('AcsCommunicationIdentityGateway', () => {
     ['17', 17],
     ['86400', 300],
     ['99999999999', 300],
+    ['Fri, 31 Dec 9999 23:59:59 GMT', 300],
   ])(
     'answers 429 with Retry-After %s, and releases the permit as throttled',
     async (sent, seconds) => {

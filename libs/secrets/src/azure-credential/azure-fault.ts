@@ -17,7 +17,7 @@ export class AzureFault extends Error {
   readonly code: string | undefined;
   /** Code inside `code`, such as Key Vault's `SecretDisabled`. */
   readonly innerCode: string | undefined;
-  /** `Retry-After` of the response in seconds, 300 at most. The date form is ignored. */
+  /** `Retry-After` of the response in seconds, 300 at most. */
   readonly retryAfterSeconds: number | undefined;
 
   /** @param server which was called, if the error does not name it */
@@ -77,8 +77,13 @@ function retryAfterOf(error: unknown): number | undefined {
   const get = valueAt(headers, 'get');
   if (typeof get !== 'function') return undefined;
   const text: unknown = get.call(headers, 'retry-after');
-  if (typeof text !== 'string' || !/^\d+$/.test(text)) return undefined;
-  return Math.min(Number(text), MAX_RETRY_AFTER_SECONDS);
+  if (typeof text !== 'string') return undefined;
+  // A date comes from something between (RFC 9110, section 10.2.3).
+  const seconds = /^\d+$/.test(text)
+    ? Number(text)
+    : Math.ceil((Date.parse(text) - Date.now()) / 1000);
+  if (Number.isNaN(seconds)) return undefined;
+  return Math.min(Math.max(seconds, 0), MAX_RETRY_AFTER_SECONDS);
 }
 
 /** The message of a failed sign-in, without tokens. An operator can't diagnose one by its code. */
