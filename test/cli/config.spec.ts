@@ -11,6 +11,18 @@ describe('acs-identity config', () => {
     expect(stdout).toContain('complete');
   });
 
+  it('check: works for a user without a name, as container platforms have them', async () => {
+    const nameless = `import os from 'node:os';
+      import { syncBuiltinESMExports } from 'node:module';
+      os.userInfo = () => { throw new Error('uv_os_get_passwd returned ENOENT'); };
+      syncBuiltinESMExports();`;
+    const environment = {
+      ...placeholderEnvironment,
+      NODE_OPTIONS: `--import data:text/javascript,${encodeURIComponent(nameless)}`,
+    };
+    expect(await acsIdentity(['config', 'check'], { environment })).toMatchObject({ code: 0 });
+  });
+
   it('check: prints a warning and exits with 0, with --strict with 1', async () => {
     const environment = {
       ...placeholderEnvironment,

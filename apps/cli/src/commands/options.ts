@@ -17,9 +17,18 @@ export function databaseOption(
 /** `--operator`: the name under which the audit log records what a command does. */
 export function operatorOption(): Option {
   return new Option('--operator <name>', 'name that the audit log records').default(
-    userInfo().username,
+    userName(),
     'the user of this machine',
   );
+}
+
+/** A user of a container platform may have a number alone. */
+function userName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return `uid ${process.getuid?.() ?? 'unknown'}`;
+  }
 }
 
 /** `--yes`, for what can't be undone. */
