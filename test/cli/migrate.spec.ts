@@ -177,6 +177,20 @@ describe('acs-identity migrate', () => {
   const migrate = async (serviceRole: string): ReturnType<typeof runMigrationsOf> =>
     runMigrationsOf({ databaseUrl: database.ownerUrl, serviceRole });
 
+  it('refuses the owner of the schema as the role of the service, and revokes nothing from it', async () => {
+    const owner = new pg.Client({ connectionString: database.ownerUrl });
+    await owner.connect();
+    try {
+      await expect(migrate('identity_owner')).rejects.toThrow(/owns the schema/);
+      const { rows } = await owner.query(
+        `SELECT has_table_privilege('audit_personal', 'UPDATE, DELETE') AS may`,
+      );
+      expect(rows).toEqual([{ may: true }]);
+    } finally {
+      await owner.end();
+    }
+  });
+
   it('revokes the wider privileges that an older release, or an operator, has granted', async () => {
     const owner = new pg.Client({ connectionString: database.ownerUrl });
     await owner.connect();

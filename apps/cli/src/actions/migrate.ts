@@ -151,11 +151,21 @@ async function migrateOnce(dataSource: DataSource, serviceRole: string): Promise
   }
 }
 
+/** What is revoked from an owner, it can't do either: erasures and new partitions would fail. */
+const ROLE = `
+  SELECT rolname = current_user
+         OR oid = (SELECT relowner FROM pg_class WHERE oid = to_regclass('public.schema_migration'))
+         IS TRUE AS "ownsSchema"
+  FROM pg_roles WHERE rolname = $1`;
+
 async function requireRole(runner: QueryRunner, role: string): Promise<void> {
-  const rows = await runner.manager.query<unknown[]>('SELECT 1 FROM pg_roles WHERE rolname = $1', [
-    role,
-  ]);
-  if (rows.length > 0) return;
+  const [found] = await runner.manager.query<{ ownsSchema: boolean }[]>(ROLE, [role]);
+  if (found?.ownsSchema === true) {
+    throw new Error(
+      `The role ${JSON.stringify(role)} owns the schema. Name the role that the api works as: what it does not need is revoked from it.`,
+    );
+  }
+  if (found) return;
   throw new Error(
     `The role ${JSON.stringify(role)} does not exist. Create it first: CREATE ROLE ${identifier(role)} LOGIN PASSWORD '…'`,
   );
