@@ -168,7 +168,7 @@ describe('an idle connection', () => {
     ];
     await once(answer.resume(), 'end');
     agent.destroy();
-    const [, seconds] = /timeout=(\d+)/.exec(answer.headers['keep-alive'] ?? '') ?? [];
+    const [, seconds] = /timeout=(\d+)/.exec(String(answer.headers['keep-alive'])) ?? [];
     expect(Number(seconds)).toBeGreaterThan(60);
   });
 });
