@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { acsIdentity, type CommandResult, operatorEnvironment } from '../support/acs-identity.js';
 import { IdentitiesApi } from '../support/identities-api.js';
@@ -152,5 +153,39 @@ describe('acs-identity identities import-graph', () => {
     );
     expect(existsSync(resumeFile)).toBe(false);
     for (const user of [users[0], users[309]]) expect(await mappingOf(user)).toBe(idOf(user));
+  });
+
+  it('resumes at the users of an outage, and still says that others had failed before', async () => {
+    const { control } = service().emulator;
+    const resumeFile = join(folder, 'outage');
+    const owner = new pg.Client({ connectionString: service().database.ownerUrl });
+    await owner.connect();
+    const users = newUsers(430);
+    const [first] = users;
+    if (first) users[0] = { ...first, extensions: { [NAME]: { acsUserIdentity: 'no id' } } };
+    await control.setGraphUsers(users);
+    try {
+      await owner.query(`
+        CREATE FUNCTION fill_disk() RETURNS trigger LANGUAGE plpgsql AS
+        $$ BEGIN
+          IF NEW.subject = '${users[300]?.id ?? ''}' THEN
+            RAISE EXCEPTION 'could not extend file' USING ERRCODE = '53100';
+          END IF;
+          RETURN NEW;
+        END $$;
+        CREATE TRIGGER fill_disk BEFORE INSERT ON mapping FOR EACH ROW EXECUTE FUNCTION fill_disk()`);
+      const interrupted = await importGraph(['--resume-file', resumeFile]);
+      expect(interrupted.code).toBe(1);
+      expect(interrupted.stderr).toContain('An outage ended the import early.');
+    } finally {
+      await owner.query('DROP FUNCTION fill_disk CASCADE');
+      await owner.end();
+    }
+    const resumed = await importGraph(['--resume-file', resumeFile]);
+    expect(resumed.stderr).toContain('Users that had failed before this run: 1.');
+    expect(resumed.stdout).toMatch(/ 0 failed\.\n$/);
+    expect(resumed.code).toBe(1);
+    for (const user of [users[1], users[200], users[300], users[429]])
+      expect(await mappingOf(user)).toBe(idOf(user));
   });
 });

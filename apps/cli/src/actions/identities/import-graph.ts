@@ -17,6 +17,17 @@ export interface ImportGraphOptions extends OperatorOptions {
   readonly resumeFile?: string;
 }
 
+/** With these a line, and the rest of its batch, was not tried: they come again. */
+const OUTAGES = ['database-unavailable', 'audit-unavailable'];
+
+/** Where an import continues. */
+interface Position {
+  /** The next page. */
+  readonly page: string;
+  /** Users before it that failed. */
+  readonly failed: number;
+}
+
 /** A page whose lines end at `lastLine` of the import. */
 interface PageEnd {
   readonly lastLine: number;
@@ -41,7 +52,7 @@ export async function importGraph(
       return;
     }
     const from = resumeFile === undefined ? undefined : await readResumeFile(resumeFile);
-    const source = new HeroLines(users.pages(from));
+    const source = new HeroLines(users.pages(from?.page));
     const results = await service.get(IdentityImport).run({
       chunks: source.chunks(),
       tenant,
@@ -49,21 +60,27 @@ export async function importGraph(
       isProvisioning: false,
       ...operatorCall(options),
     });
+    let failedSoFar = from?.failed ?? 0;
+    let isOutage = false;
     for (let next = await results.next(); ; next = await results.next()) {
       if (next.done) {
         const { lines, created, unchanged, failed, isComplete } = next.value;
+        const earlier = from?.failed ?? 0;
         const counts = `${created} created, ${unchanged} unchanged, ${failed} failed`;
         print(`${source.users} users, ${lines} with an identity: ${counts}.`);
+        if (earlier > 0) console.error(`Users that had failed before this run: ${earlier}.`);
         if (isComplete && resumeFile !== undefined) await rm(resumeFile, { force: true });
         if (!isComplete) console.error('An outage ended the import early. Repeat the command.');
-        if (failed > 0 || !isComplete) process.exitCode = 1;
+        if (earlier + failed > 0 || !isComplete) process.exitCode = 1;
         return;
       }
       const { line, error } = next.value;
       if (error) console.error(`user ${source.userOf(line)}: ${error.code}: ${error.detail}`);
-      const done = source.completePages(line);
-      if (resumeFile !== undefined && done !== undefined)
-        await replaceFile(resumeFile, `${done}\n`, 0o600);
+      if (error) failedSoFar += 1;
+      isOutage ||= error !== undefined && OUTAGES.includes(error.code);
+      const page = isOutage ? undefined : source.completePages(line);
+      if (resumeFile !== undefined && page !== undefined)
+        await replaceFile(resumeFile, `${page}\n${failedSoFar}\n`, 0o600);
     }
   });
 }
@@ -122,9 +139,11 @@ function originOf(address: string): string {
 }
 
 /** @returns `undefined` when there is no such file */
-async function readResumeFile(path: string): Promise<string | undefined> {
+async function readResumeFile(path: string): Promise<Position | undefined> {
   try {
-    return (await readFile(path, 'utf8')).trim();
+    // Files of older releases have the page alone.
+    const [page = '', failed = '0'] = (await readFile(path, 'utf8')).trim().split('\n');
+    return { page, failed: Number(failed) };
   } catch (error) {
     if (errorCode(error) === 'ENOENT') return undefined;
     throw error;
