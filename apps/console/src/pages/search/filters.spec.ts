@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type Filter, readFilters, refusalOf } from './filters.js';
+import { type Filter, readFilters, refusalOf, withoutHousekeeping } from './filters.js';
 
 describe('the filters of an address', () => {
   it.each(['isGuest=maybe', 'isGuest=', 'colour=red', 'scope=voip&scope=chat'])(
@@ -13,6 +13,29 @@ describe('the filters of an address', () => {
   it('leave values of lists to the service, which knows the actions of a host', () => {
     const query = new URLSearchParams('action=x-order.ship&outcome=bogus');
     expect(readFilters(query, {}).faults).toEqual([]);
+  });
+});
+
+describe('without housekeeping', () => {
+  it('readings of the log and of secrets are left out', () => {
+    const filters: Filter[] = [{ name: 'outcome', value: 'denied' }];
+    expect(withoutHousekeeping(filters)).toEqual([
+      ...filters,
+      { name: 'actionNot', value: 'audit.read' },
+      { name: 'actionNot', value: 'secret.read' },
+    ]);
+  });
+
+  it.each([
+    'requestId',
+    'traceId',
+    'tokenId',
+    'actorSubject',
+    'involvedSubject',
+    'action',
+  ] as const)('nothing is left out of what %s names', (name) => {
+    const filters: Filter[] = [{ name, value: 'x' }];
+    expect(withoutHousekeeping(filters)).toEqual(filters);
   });
 });
 

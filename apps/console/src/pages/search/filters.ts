@@ -139,12 +139,16 @@ export function readFilters(
   return { filters, faults };
 }
 
-/**
- * Leaves out readings of the log and of secrets, of which there are more than of anything else, unless the filters
- * say something of actions themselves.
- */
+/** Filters whose entries are wanted whatever was done: actions themselves, a person, and ids. */
+const WHATEVER_WAS_DONE: ReadonlySet<FilterName> = new Set([
+  ...(['action', 'actionNot', 'displayName'] as const),
+  ...(['involvedSubject', 'actorSubject', 'targetSubject'] as const),
+  ...(['requestId', 'traceId', 'tokenId'] as const),
+]);
+
+/** Leaves out readings of the log and of secrets, of which there are more than of anything else. */
 export function withoutHousekeeping(filters: readonly Filter[]): readonly Filter[] {
-  if (filters.some(({ name }) => name === 'action' || name === 'actionNot')) return filters;
+  if (filters.some(({ name }) => WHATEVER_WAS_DONE.has(name))) return filters;
   return [...filters, ...HOUSEKEEPING.map((value): Filter => ({ name: 'actionNot', value }))];
 }
 
