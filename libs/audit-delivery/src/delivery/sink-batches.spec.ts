@@ -64,6 +64,7 @@ const READ_BY_DETECTIONS = {
   'entry.actor.kind': 'application',
   'entry.actor.tenant': `${GUID}0`,
   'entry.actor.subject': `${GUID}1`,
+  'entry.actor.clientApp': `${GUID}7`,
   'entry.target.communicationUserId': `8:acs:${GUID}2_0000001f-aaaa-bbbb-cccc-ddddeeeeffff`,
   'entry.target.subject': `${GUID}3`,
   'entry.details.previous': 'a'.repeat(64),
