@@ -20,7 +20,12 @@ beforeAll(async () => {
     replicas: 0,
     emulator: { acs: { limits: 'off', signingKeyBits: 1024 } },
     // A busy machine may take longer to hand out the first permits.
-    environment: { ...UNLIMITED_ACS, LOG_LEVEL: 'info', ACS_BUDGET_MAX_WAIT_MS: '60000' },
+    environment: {
+      ...UNLIMITED_ACS,
+      LOG_LEVEL: 'info',
+      ACS_BUDGET_MAX_WAIT_MS: '60000',
+      MAPPING_LEASE_MS: '120000',
+    },
   });
 });
 

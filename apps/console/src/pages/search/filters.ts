@@ -139,10 +139,9 @@ export function readFilters(
   return { filters, faults };
 }
 
-/** Filters whose entries are wanted whatever was done: actions themselves, a person, and ids. */
+/** Filters whose entries are wanted whatever was done: actions themselves, and ids. */
 const WHATEVER_WAS_DONE: ReadonlySet<FilterName> = new Set([
-  ...(['action', 'actionNot', 'displayName'] as const),
-  ...(['involvedSubject', 'actorSubject', 'targetSubject'] as const),
+  ...(['action', 'actionNot'] as const),
   ...(['requestId', 'traceId', 'tokenId'] as const),
 ]);
 
