@@ -33,7 +33,6 @@ const FILES = {
     'libs/audit/src/witness/witness-client.ts',
     'libs/authentication/src/entra/entra-token-verifier.ts',
     'libs/authentication/src/openid/open-id-token-verifier.ts',
-    'libs/secrets/src/azure-credential/azure-fault.ts',
     'libs/secrets/src/database-credential/settings-database-credential.ts',
     'libs/secrets/src/key-vault/key-vault-reader.ts',
     'libs/secrets/src/key-vault/key-vault-secret-store.ts',

@@ -1,4 +1,4 @@
-import { noAnswerFrom } from '#libs/platform';
+import { noAnswerFrom, retryAfterMs } from '#libs/platform';
 import { NoAzureAnswer } from '../azure-http/azure-http-client.js';
 
 /** Azure's limits count by the minute at most; a proxy on the way may say anything. */
@@ -77,13 +77,10 @@ function retryAfterOf(error: unknown): number | undefined {
   const get = valueAt(headers, 'get');
   if (typeof get !== 'function') return undefined;
   const text: unknown = get.call(headers, 'retry-after');
-  if (typeof text !== 'string') return undefined;
-  // A date comes from something between (RFC 9110, section 10.2.3).
-  const seconds = /^\d+$/.test(text)
-    ? Number(text)
-    : Math.ceil((Date.parse(text) - Date.now()) / 1000);
-  if (Number.isNaN(seconds)) return undefined;
-  return Math.min(Math.max(seconds, 0), MAX_RETRY_AFTER_SECONDS);
+  const waitMs = typeof text === 'string' ? retryAfterMs(text, Date.now()) : undefined;
+  return waitMs === undefined
+    ? undefined
+    : Math.min(Math.ceil(waitMs / 1_000), MAX_RETRY_AFTER_SECONDS);
 }
 
 /** The message of a failed sign-in, without tokens. An operator can't diagnose one by its code. */

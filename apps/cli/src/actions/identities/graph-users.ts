@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { TokenCredential } from '@azure/identity';
 import { z } from 'zod';
-import type { OutboundHttp } from '#libs/platform';
+import { type OutboundHttp, retryAfterMs } from '#libs/platform';
 
 /** As Graph allows in one batch. */
 const BATCH_SIZE = 20;
@@ -182,10 +182,10 @@ function isTransient(status: number): boolean {
   return status === 429 || (status >= 500 && status !== 501);
 }
 
-/** @param retryAfter in seconds; without it, the wait doubles with each attempt */
+/** In seconds. @param retryAfter without it, the wait doubles with each attempt */
 function waitOf(retryAfter: string | undefined, attempt: number): number {
-  const seconds = /^\d{1,6}$/.test(retryAfter ?? '') ? Number(retryAfter) : 2 ** attempt;
-  return Math.min(seconds, MAX_WAIT_SECONDS);
+  const waitMs = retryAfterMs(retryAfter, Date.now());
+  return Math.min(waitMs === undefined ? 2 ** attempt : waitMs / 1_000, MAX_WAIT_SECONDS);
 }
 
 function refusalOf(status: number, body: unknown): Error {

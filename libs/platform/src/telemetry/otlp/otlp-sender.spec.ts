@@ -79,15 +79,21 @@ describe('OtlpSender', () => {
     expect(received).toEqual({ url: '/v1/traces', key: 'secret', body: content.toString() });
   });
 
-  it('repeats a delivery that the collector defers, after the time that it names', async () => {
-    const statuses = [429, 503, 200];
-    const { sender, clock, logger } = await collector((_request, response) => {
-      response.writeHead(statuses.shift() ?? 500, { 'retry-after': '2' }).end();
-    });
-    expect(await sender.send(content)).toBe(true);
-    expect(clock.pauses).toEqual([2_000, 2_000]);
-    expect(logger.lines).toEqual([]);
-  });
+  it.each([
+    ['2', 2_000],
+    ['Thu, 01 Jan 1970 00:00:00 GMT', 0],
+  ])(
+    'repeats a delivery that the collector defers, after the time that it names: %s',
+    async (wait, ms) => {
+      const statuses = [429, 503, 200];
+      const { sender, clock, logger } = await collector((_request, response) => {
+        response.writeHead(statuses.shift() ?? 500, { 'retry-after': wait }).end();
+      });
+      expect(await sender.send(content)).toBe(true);
+      expect(clock.pauses).toEqual([ms, ms]);
+      expect(logger.lines).toEqual([]);
+    },
+  );
 
   it('repeats a delivery for as long as it may take', async () => {
     const { sender, clock, logger } = await collector(

@@ -4,6 +4,7 @@ import type { Dispatcher } from 'undici';
 import type { Logger } from '../../logging/logger.js';
 import { noAnswerFrom } from '../../outbound/no-answer.js';
 import type { Clock } from '../../time/clock.js';
+import { retryAfterMs } from '../../time/retry-pause.js';
 
 const compress = promisify(gzip);
 
@@ -97,9 +98,9 @@ export class OtlpSender {
     const endsAt = clock.monotonicNow() + timeoutMs;
     for (let attempt = 0; ; attempt += 1) {
       const isLast = this.#ending.signal.aborted;
-      const { fault, isRetryable, retryAfterMs } = await this.#attempt(body, signal);
+      const { fault, isRetryable, retryAfterMs: demandedMs } = await this.#attempt(body, signal);
       if (fault === undefined || isLast || !isRetryable) return fault;
-      const pauseMs = retryAfterMs ?? BACK_OFF_MS[attempt] ?? BACK_OFF_MS.at(-1) ?? 0;
+      const pauseMs = demandedMs ?? BACK_OFF_MS[attempt] ?? BACK_OFF_MS.at(-1) ?? 0;
       if (clock.monotonicNow() + pauseMs > endsAt) return fault;
       await this.#pause(pauseMs);
     }
@@ -140,9 +141,13 @@ export class OtlpSender {
     const bytes = await response.body.bytes();
     const { statusCode: status } = response;
     if (status >= 300) {
-      const seconds = Number(response.headers['retry-after'] ?? NaN);
-      const retryAfterMs = Number.isFinite(seconds) ? Math.max(0, seconds * 1000) : undefined;
-      return { fault: `status ${status}`, isRetryable: RETRYABLE.has(status), retryAfterMs };
+      const { 'retry-after': retryAfter } = response.headers;
+      const wait = Array.isArray(retryAfter) ? retryAfter[0] : retryAfter;
+      return {
+        fault: `status ${status}`,
+        isRetryable: RETRYABLE.has(status),
+        retryAfterMs: retryAfterMs(wait, this.dependencies.clock.now()),
+      };
     }
     const isReadable = String(response.headers['content-type']).startsWith(contentType);
     const rejectedCount = isReadable ? this.#rejectedIn(bytes) : 0;
