@@ -19,12 +19,13 @@ beforeAll(async () => {
     cluster: inject('cluster'),
     replicas: 0,
     emulator: { acs: { limits: 'off', signingKeyBits: 1024 } },
-    // A busy machine may take longer to hand out the first permits.
     environment: {
       ...UNLIMITED_ACS,
       LOG_LEVEL: 'info',
-      ACS_BUDGET_MAX_WAIT_MS: '60000',
-      MAPPING_LEASE_MS: '120000',
+      // A busy machine may take longer to hand out the first permits, and its emulator to answer: a call that
+      // waits for a connection for longer than its permit lasts is refused.
+      ACS_BUDGET_MAX_WAIT_MS: '12000',
+      ACS_CONNECTIONS: '300',
     },
   });
 });
